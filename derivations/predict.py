@@ -1,0 +1,206 @@
+"""``derive(recipe, observable)``: the symbolic chain with a recipe's powers put in.
+
+The chain is derived once for symbolic powers; a recipe is a substitution. A prediction keeps the steps
+it rests on, both in symbols and with the powers put in, and refuses an axis on which a condition of the
+chain is broken: it then carries the reason, never a number.
+
+Worked line: ``derive(named_recipe("depth-mup"), own-update:1)`` is lambda_1^L - alpha + ... = -1/2 along L.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypedDict
+
+import sympy
+
+from powercount.derivations.features import features
+from powercount.derivations.forward import forward, powers_of, symbolic_roles
+from powercount.derivations.recipe import AXES, Axis, Observable, Recipe
+from powercount.derivations.scale import Scale
+from powercount.derivations.steps import HOUSE, Chain, Step
+from powercount.derivations.updates import updates
+
+
+class StepRow(TypedDict):
+    """One line of a derivation as plain data."""
+
+    quantity: str
+    symbol: str
+    formula: str
+    because: str
+    symbolic: str
+    scale: str
+    source: str
+
+
+class PredictionRow(TypedDict):
+    """A prediction as plain data: powers as strings such as "-1/2", or null with a reason."""
+
+    recipe: str
+    observable: str
+    width: str | None
+    depth: str | None
+    reason: str | None
+    steps: list[StepRow]
+    assumptions: list[str]
+    sources: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """The scale of an observable with the steps it rests on.
+
+    ``reasons`` holds, for each axis without an exponent, why there is none.
+    """
+
+    recipe: Recipe
+    observable: Observable
+    scale: Scale
+    steps: tuple[Step, ...]
+    placed: tuple[Scale, ...]
+    reasons: tuple[tuple[Axis, str], ...] = ()
+
+    def along(self, axis: Axis) -> sympy.Rational | None:
+        """The exact power on one axis; None where there is none (see ``reason``)."""
+        if self.reason(axis) is not None:
+            return None
+        return sympy.Rational(self.scale.along(axis))
+
+    def reason(self, axis: Axis) -> str | None:
+        """Why that axis has no exponent."""
+        return dict(self.reasons).get(axis)
+
+    @property
+    def vanishes(self) -> bool:
+        """Whether the quantity is identically zero."""
+        return self.scale.zero
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What the chain takes for granted."""
+        return tuple(dict.fromkeys(text for step in self.steps for text in step.assumes))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Where the steps are printed."""
+        return tuple(dict.fromkeys(step.source for step in self.steps if step.source != HOUSE)) or (HOUSE,)
+
+    def as_row(self) -> PredictionRow:
+        """As plain data, ready for JSON."""
+        width, depth = self.along("width"), self.along("depth")
+        reasons = dict.fromkeys(text for _, text in self.reasons)
+        return {
+            "recipe": self.recipe.name,
+            "observable": str(self.observable),
+            "width": None if width is None else str(width),
+            "depth": None if depth is None else str(depth),
+            "reason": "; ".join(reasons) or None,
+            "steps": [
+                {
+                    "quantity": step.key,
+                    "symbol": step.symbol,
+                    "formula": step.formula,
+                    "because": step.because,
+                    "symbolic": str(step.scale),
+                    "scale": str(placed),
+                    "source": step.source,
+                }
+                for step, placed in zip(self.steps, self.placed, strict=True)
+            ],
+            "assumptions": list(self.assumptions),
+            "sources": list(self.sources),
+        }
+
+    def headline(self) -> str:
+        """The answer in one line."""
+        powers = []
+        for axis, letter in (("width", "n"), ("depth", "L")):
+            power = self.along(axis)  # type: ignore[arg-type]
+            powers.append(f"no power of {letter}" if power is None else f"{letter}^({power})")
+        return f"{self.observable} under {self.recipe.name}: " + ("exactly zero" if self.vanishes else ", ".join(powers))
+
+    def as_text(self) -> str:
+        """The derivation as plain text."""
+        lines = [self.headline()]
+        lines += [f"  no exponent along {axis}: {text}" for axis, text in self.reasons]
+        lines.append("derivation:")
+        for number, (step, placed) in enumerate(zip(self.steps, self.placed, strict=True), start=1):
+            lines += [
+                f"  {number}. {step.key}:  {step.symbol} = {step.formula}",
+                f"     because {step.because}",
+                f"     in symbols {step.scale}",
+                f"     here       {placed}",
+            ]
+        lines += ["assumptions:", *(f"  - {text}" for text in self.assumptions or ("none",))]
+        lines += ["sources:", *(f"  - {text}" for text in self.sources)]
+        return "\n".join(lines)
+
+    def as_markdown(self) -> str:
+        """The derivation as Markdown with LaTeX."""
+        lines = [f"### {self.headline()}", ""]
+        lines += [f"*No exponent along {axis}:* {text}.\n" for axis, text in self.reasons]
+        for number, (step, placed) in enumerate(zip(self.steps, self.placed, strict=True), start=1):
+            lines += [
+                f"{number}. ${step.symbol} = {step.formula}$: {step.because}. Scale "
+                f"${step.scale.latex()}$, here ${placed.latex()}$.",
+            ]
+        lines += ["", "Assumptions: " + ("; ".join(self.assumptions) or "none") + "."]
+        lines += ["", "Sources: " + "; ".join(self.sources) + "."]
+        return "\n".join(lines)
+
+
+@lru_cache(maxsize=256)
+def symbolic_chain(layers: int, activation: str, loss: str, zeros: frozenset[str]) -> Chain:
+    """The whole derivation for symbolic powers: one chain per kind of block, loss and set of zero roles."""
+    chain = Chain()
+    roles = symbolic_roles(layers, zeros)
+    forward(chain, roles, layers, activation)
+    updates(chain, roles, layers, activation, loss)
+    features(chain, roles, layers, activation)
+    return chain
+
+
+def chain_of(recipe: Recipe) -> Chain:
+    """The symbolic chain a recipe is a substitution of."""
+    zeros = frozenset(name for name, role in recipe.parametrization.roles() if role.init_std is None)
+    return symbolic_chain(recipe.block.layers, recipe.block.activation, recipe.optimizer.loss, zeros)
+
+
+
+def derive(recipe: Recipe, observable: Observable) -> Prediction:
+    """The exponents of an observable under a recipe, with the derivation they came from."""
+    steps = chain_of(recipe).behind(str(observable))
+    values = powers_of(recipe)
+    placed = tuple(step.scale.at(values) for step in steps)
+
+    def broken() -> Iterator[tuple[Axis, str]]:
+        if placed[-1].zero:
+            for axis in AXES:
+                yield axis, f"exactly zero at the first step: {_why_zero(steps, placed)}"
+            return
+        for axis in AXES:
+            for step in steps:
+                for condition in step.conditions:
+                    if condition.axis == axis and not condition.holds(values):
+                        yield axis, condition.reason
+
+    first = {}
+    for axis, text in broken():
+        first.setdefault(axis, text)
+    return Prediction(
+        recipe=recipe,
+        observable=observable,
+        scale=placed[-1],
+        steps=steps,
+        placed=placed,
+        reasons=tuple(first.items()),
+    )
+
+
+def _why_zero(steps: tuple[Step, ...], placed: tuple[Scale, ...]) -> str:
+    """The first step of the chain that vanishes, which makes the rest vanish."""
+    step = next(step for step, scale in zip(steps, placed, strict=True) if scale.zero)
+    return f"{step.key} is zero ({step.because})"

@@ -1,0 +1,76 @@
+"""The recorded chain: every quantity of a derivation with its formula, its reason and its scale.
+
+A derivation is a list of steps, each naming the steps it rests on. A step may carry conditions, the
+places where the algebra's assumptions can fail: each bounds one power on one axis, and says what is
+true instead where the bound is broken. Asking for a quantity returns the steps it rests on, in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from sympy import Expr
+
+from powercount.derivations.scale import Scale
+
+HOUSE: Final = "powercount, derived here"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """``power <= bound`` on one axis, or there is no exponent there, for the reason given."""
+
+    axis: str
+    power: Expr
+    bound: Expr
+    reason: str
+
+    def holds(self, values: Mapping[Expr, Expr]) -> bool:
+        """Whether the bound is kept once the recipe's powers are put in."""
+        return bool(self.power.xreplace(values) <= self.bound)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One line of a derivation: symbol = formula, because ..., of this scale."""
+
+    key: str
+    symbol: str
+    formula: str
+    because: str
+    scale: Scale
+    parents: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    assumes: tuple[str, ...] = ()
+    source: str = HOUSE
+
+
+@dataclass(slots=True)
+class Chain:
+    """Steps in the order they were derived."""
+
+    steps: dict[str, Step] = field(default_factory=dict)
+
+    def add(self, step: Step) -> Scale:
+        """Record a step and hand its scale on."""
+        missing = [parent for parent in step.parents if parent not in self.steps]
+        if missing or step.key in self.steps:
+            raise ValueError(f"step {step.key!r}: repeated, or resting on unknown steps {missing}")
+        self.steps[step.key] = step
+        return step.scale
+
+    def scale(self, key: str) -> Scale:
+        """The scale of a quantity already derived."""
+        return self.steps[key].scale
+
+    def behind(self, key: str) -> tuple[Step, ...]:
+        """The step and all it rests on, in the order they were derived."""
+        wanted, stack = set(), [key]
+        while stack:
+            current = stack.pop()
+            if current not in wanted:
+                wanted.add(current)
+                stack.extend(self.steps[current].parents)
+        return tuple(step for name, step in self.steps.items() if name in wanted)

@@ -1,0 +1,97 @@
+r"""One optimizer step: the error signal, the gradient at every preactivation, every role's own update.
+
+Claim (SGD). With f's error signal chi = dloss/df, g = df/dh and delta_j = dloss/dy_j,
+    delta_j = chi g L^(-alpha) prod_{i>j} Gamma_i,      dW_j = -lambda_j m_j delta_j z_j^T,
+    own update   m_j dW_j z_j = -lambda_j m_j^2 delta_j <z_j, z_j>,   <z_j, z_j> = n |z_j|^2.
+Input and readout likewise: m_in^2 lambda_in chi g <x, x>/d, and m_out^2 lambda_out chi <h_L, h_L>.
+
+Worked line (muP in width, k = 2): lambda_1 = n L^(c_1), m_1^2 n |z|^2 = 1, g = n^(-1): the own update of
+the first internal layer is L^(c_1 - alpha). At alpha = 1/2 and c_1 = 0 it collapses as L^(-1/2)
+(arXiv 2512.21075, the two-layer collapse).
+"""
+
+from __future__ import annotations
+
+from sympy import Integer
+
+from powercount.derivations.forward import (
+    ALPHA,
+    SymbolicRole,
+    gain_keys,
+    gains_between,
+    slope_of_activation,
+)
+from powercount.derivations.scale import ONE, Scale, added, aligned, product
+from powercount.derivations.steps import Chain, Step
+
+
+def updates(chain: Chain, roles: dict[str, SymbolicRole], layers: int, activation: str, loss: str) -> None:
+    """Add one step of SGD at base rate 1 to the chain."""
+    bounded = loss == "cross-entropy"
+    chain.add(
+        Step(
+            key="error",
+            symbol=r"\chi=\partial\mathrm{loss}/\partial f",
+            formula="p-e_y" if bounded else "f-y",
+            because="a difference of probabilities: of order one whatever f"
+            if bounded
+            else "the labels are of order one and the output adds its own size (lemma added)",
+            scale=ONE if bounded else added(ONE, chain.scale("output")),
+            parents=() if bounded else ("output",),
+        )
+    )
+    error, gradient, stream = (chain.scale(key) for key in ("error", "gradient", "stream"))
+    for j in range(layers, 0, -1):
+        slopes = product(*(slope_of_activation(chain, layers, activation, i) for i in range(j, layers)))
+        chain.add(
+            Step(
+                key=f"backward:{j}",
+                symbol=rf"|\delta_{j}|=|\partial\mathrm{{loss}}/\partial y_{j}|",
+                formula=rf"\chi\,g\,L^{{-\alpha}}\prod_{{i>{j}}}\Gamma_i",
+                because="the gradient passes the branch factor and the transposed matrices above",
+                scale=product(
+                    error, gradient, Scale(Integer(0), -ALPHA), gains_between(chain, j + 1, layers), slopes
+                ),
+                parents=("error", "gradient", *gain_keys(j + 1, layers)),
+            )
+        )
+    for j in range(1, layers + 1):
+        role = roles[f"hidden{j}"]
+        incoming = stream * gains_between(chain, 1, j - 1)
+        below = (f"preactivation:{j - 1}",) if f"preactivation:{j - 1}" in chain.steps else ()
+        chain.add(
+            Step(
+                key=f"own-update:{j}",
+                symbol=rf"|m_{j}\,\Delta W_{j}\,z_{j}|",
+                formula=rf"m_{j}^2\,\lambda_{j}\,|\delta_{j}|\;n\,|z_{j}|^2",
+                because=f"the SGD step is -lambda m delta z^T, and it meets the z it was made from: <z, z> = n |z|^2 "
+                f"(lemma aligned), with |z_{j}| = {'|h|' if j == 1 else f'|y_{j - 1}|'}",
+                scale=product(
+                    role.multiplier**2, role.learning_rate, chain.scale(f"backward:{j}"), aligned, incoming**2
+                ),
+                parents=("stream", f"backward:{j}", *gain_keys(1, j - 1), *below),
+                source="arXiv 2512.21075 (first internal layer of a two-layer block); Tensor Programs VI, section 9",
+            )
+        )
+    chain.add(
+        Step(
+            key="own-update:input",
+            symbol=r"|m_{in}\,\Delta W_{in}\,x|/\sqrt d",
+            formula=r"m_{in}^2\,\lambda_{in}\,\chi\,g\;|x|^2/d",
+            because="the same with <x, x>/d of order one",
+            scale=product(roles["input"].multiplier**2, roles["input"].learning_rate, error, gradient),
+            parents=("error", "gradient"),
+        )
+    )
+    chain.add(
+        Step(
+            key="own-update:readout",
+            symbol=r"|m_{out}\,\Delta W_{out}\,h_L|",
+            formula=r"m_{out}^2\,\lambda_{out}\,\chi\;n\,|h_L|^2",
+            because="the readout's step meets the stream it was made from (lemma aligned)",
+            scale=product(
+                roles["readout"].multiplier**2, roles["readout"].learning_rate, error, aligned, stream**2
+            ),
+            parents=("error", "stream"),
+        )
+    )

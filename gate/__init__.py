@@ -1,0 +1,2 @@
+"""powercount."""
+__version__ = "0.1.0"
