@@ -25,8 +25,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
-from powercount.derivations.moments import Moments, moments, softmax_error
+from powercount.derivations.moments import Moments, moments, slope_covariance, softmax_error
 from powercount.derivations.recipe import Observable, Recipe
 
 IDENTITY = Moments(1, 1, 1)
@@ -137,6 +138,32 @@ class InfiniteWidth:
             return self.classes * logit + 1
         return softmax_error(self.classes, math.sqrt(logit))
 
+    @cached_property
+    def _received(self) -> tuple[tuple[float, ...], ...]:
+        """[l][j]: the variance block j adds to the gradient, times Cov(phi'(h_{l-1})^2, phi'(h_{j-1})^2) per unit slope."""
+        q, size = self.stream, [self.gains[0] * self.branch * gradient for gradient in self.gradient[1:]]
+        return tuple(
+            tuple(
+                size[j] * slope_covariance(self.activation, q[min(index, j)], q[max(index, j)]) if j != index else 0
+                for j in range(self.depth)
+            )
+            for index in range(self.depth)
+        )
+
+    def correlated(self, index: int, traces: list[float]) -> float:
+        """X: what E phi'(h)^2 (K g)^2 exceeds the product of means by, at one block; ``traces`` is tr K before each."""
+        if self.layers > 1:
+            return 0
+        weights = [*traces, *([traces[-1]] * (self.depth - len(traces)))]
+        return sum(
+            (weight * weight * size for weight, size in zip(weights, self._received[index], strict=True)), start=float(0)
+        )
+
+    def blocks_of_signal(self) -> float:
+        """sum_l (1 - q_{l-1}/q_l): how many blocks' worth of random signal the stream has taken up."""
+        pairs = zip(self.stream, self.stream[1:], strict=False)
+        return sum((1 - before / after for before, after in pairs if after > 0), start=float(0))
+
     def own(self, index: int, j: int) -> float:
         """The coefficient of block ``index``'s own update: m_j dW_j z_j = -own * chi p_j."""
         role = self.hidden[j - 1]
@@ -145,11 +172,11 @@ class InfiniteWidth:
     def _own(self, index: int, roles: frozenset[str]) -> list[float]:
         return [self.own(index, j) if r in roles else 0 for j, r in enumerate(self.hidden, start=1)]
 
-    def kernel(self, roles: Iterable[str], depth: int) -> tuple[float, float]:
-        """(tr K, tr K^2) after ``depth`` blocks when only ``roles`` move."""
+    def kernel(self, roles: Iterable[str], depth: int) -> tuple[list[float], float]:
+        """(tr K before each block and after the last, tr K^2 after the last of ``depth`` blocks); ``roles`` move."""
         moving = frozenset(roles)
         t = self.rate["input"] * self.multiplier["input"] ** 2 if "input" in moving else 0
-        s = t * t
+        s, before = t * t, list[float]()
         for index in range(depth):
             traces = Traces(1, 1, 0, 0, 0)
             own = self._own(index, moving)
@@ -157,22 +184,27 @@ class InfiniteWidth:
                 traces = traces.through_slopes(self.blocks[index].slopes[j]).through_weights(self.gains[j]).plus(own[j])
             e = self.branch
             mean, square = 1 + e * traces.x, 1 + 4 * e * traces.x + e * e * traces.xx
+            before.append(t)
+            correlated = self.correlated(index, before)
             s = s * mean**2 + t * t * (square - mean**2) + 2 * t * e * (traces.r + e * traces.xr) + e * e * traces.rr
+            if correlated:
+                s += e * self.gains[0] * correlated / self.gradient[index + 1]
             t = t * mean + e * traces.r
-        return t, s
+        return [*before, t], s
 
     def total_update(self, j: int) -> float:
         """E (dy_j)^2 at the mid-depth block, per unit E chi^2."""
         index = middle(self.depth) - 1
-        t, s = self.kernel(("input", *self.hidden), index)
+        before, s = self.kernel(("input", *self.hidden), index)
+        t = before[-1]
         gradient, block = self.gradient[index + 1], self.blocks[index]
         own = self._own(index, frozenset(self.hidden))
-        fresh, traces = s, Traces(1, 1, t, s, t)
+        fresh, traces = s * gradient, Traces(1, 1, t, s, t)
         for i in range(j):
             slope, gain = block.slopes[i], self.gains[i]
-            fresh *= slope.slope_square * gain
+            fresh = (fresh * slope.slope_square + (self.correlated(index, before) if i == 0 else 0)) * gain
             traces = traces.through_slopes(slope).through_weights(gain).plus(own[i])
-        return fresh * gradient + traces.rr * self.signals[index][j - 1]
+        return fresh + traces.rr * self.signals[index][j - 1]
 
     def rms(self, observable: Observable) -> float:
         """The root mean square of an observable over coordinates and initializations."""
@@ -206,7 +238,7 @@ class InfiniteWidth:
             case "output-update", role:
                 t, s = self.kernel((role,) if role is not None else ("input", *self.hidden), self.depth)
                 reach = self.width * self.gradient[-1]
-                mean = reach * t + (readout if role in (None, "readout") else 0)
+                mean = reach * t[-1] + (readout if role in (None, "readout") else 0)
                 spread = (self.classes + 1) * reach**2 * s / self.width
                 return self.error() / self.classes * (mean**2 + spread)
         raise ValueError(f"no infinite-width value for {observable}")

@@ -19,6 +19,7 @@ from typing import Final
 NODES_PER_UNIT: Final = 6
 REACH: Final = 8
 SHARP: Final = 16
+TERMS: Final = 24
 _NODES: Final = tuple(i / NODES_PER_UNIT for i in range(-REACH * NODES_PER_UNIT, REACH * NODES_PER_UNIT + 1))
 _TOTAL: Final = sum(math.exp(-x * x / 2) for x in _NODES)
 _WEIGHTS: Final = tuple(math.exp(-x * x / 2) / _TOTAL for x in _NODES)
@@ -87,6 +88,39 @@ def moments(activation: str, variance: float) -> Moments:
             16 / math.pi**2 / math.sqrt(1 + 8 * q),
         )
     return by_quadrature(_SMOOTH[activation], q)
+
+
+@lru_cache(maxsize=1 << 12)
+def _hermite_coefficients(activation: str, variance: float) -> tuple[float, ...]:
+    """E phi'(y)^2 He_k(y/sqrt(q)) / sqrt(k!) for k = 0, 1, ..., TERMS - 1."""
+    std, both = math.sqrt(variance), _SMOOTH[activation]
+    coefficients = [sum(())] * TERMS
+    for node, weight in zip(_NODES, _WEIGHTS, strict=True):
+        value = weight * both(std * node)[1] ** 2
+        before, here = 0, 1
+        for k in range(TERMS):
+            coefficients[k] += value * here
+            before, here = here, (node * here - math.sqrt(k) * before) / math.sqrt(k + 1)
+    return tuple(coefficients)
+
+
+def slope_covariance(activation: str, first: float, second: float) -> float:
+    r"""Cov(phi'(a)^2, phi'(b)^2) for Gaussian a, b of variances first <= second and E ab = first.
+
+    relu: asin(rho) / (2 pi) with rho^2 = first/second; erf: a Gaussian integral; linear and abs: zero;
+    the others by Mehler's expansion sum_k rho^k c_k(first) c_k(second).
+    """
+    if activation in ("linear", "abs") or first <= 0:
+        return 0
+    rho = min(math.sqrt(first / second), 1)
+    if activation == "relu":
+        return math.asin(rho) / (2 * math.pi)
+    if activation == "erf":
+        means = 1 / math.sqrt((1 + 4 * first) * (1 + 4 * second))
+        joint = 1 / math.sqrt((1 + 4 * first) * (1 + 4 * second) - (4 * first) ** 2)
+        return 16 / math.pi**2 * (joint - means)
+    one, other = _hermite_coefficients(activation, first), _hermite_coefficients(activation, second)
+    return sum(rho**k * one[k] * other[k] for k in range(1, TERMS))
 
 
 @lru_cache(maxsize=1 << 12)

@@ -65,7 +65,7 @@ def at_initialization(ensemble: Ensemble) -> dict[Observable, Tensor]:
         ("own-update", "readout"): own_update(ensemble, "readout", error, passed.end),
     }
     # The tangent of the stream, one column per role and example.
-    moved = torch.zeros(*passed.start.shape[:2], len(roles) * batch)
+    moved = passed.start.new_zeros(*passed.start.shape[:2], len(roles) * batch)
     moved[:, :, :batch] = values["own-update", "input"]
     for block in range(ensemble.depth):
         tangent = moved

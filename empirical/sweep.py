@@ -9,7 +9,7 @@ size alone, so a replay is exact and growing changes nothing already measured.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -22,7 +22,7 @@ from powercount.empirical.data import DATA
 from powercount.empirical.ensemble import Draws, Ensemble, chunks, draw_ensemble
 from powercount.empirical.fit import Slope, State, fit_slope
 from powercount.empirical.observables import at_initialization
-from powercount.empirical.training import after_training
+from powercount.empirical.training import after_training, in_double
 
 FEWEST_SIZES = 3
 MEMORY_SHARE = 0.5
@@ -50,7 +50,7 @@ class Sweep:
     confidence: float = 0.95
     half_width: float = 0.05
     data: str = "digits"
-    examples: int = 8
+    examples: int = 16
     steps: int = 0
     rate: float = 2.0**-6
 
@@ -173,6 +173,7 @@ def member_squares(
     recipe: Recipe, asked: Sequence[Observable], sweep: Sweep, draws: Draws
 ) -> dict[Observable, NDArray[np.float64]]:
     """The mean square of every observable for each drawn member, shape (members, sizes)."""
+    draws = in_double(draws) if sweep.steps else draws
     columns: dict[Observable, list[NDArray[np.float64]]] = {each: [] for each in asked}
     for width, depth in sweep.shapes():
         ensemble = Ensemble(recipe, width, depth, draws)
@@ -187,9 +188,18 @@ def member_squares(
 
 
 def measure(
-    recipe: Recipe, asked: Sequence[Observable], sweep: Sweep, progress: Progress | None = None
+    recipe: Recipe,
+    asked: Sequence[Observable],
+    sweep: Sweep,
+    half_widths: Mapping[Observable, float] | None = None,
+    progress: Progress | None = None,
 ) -> dict[Observable, Measurement]:
-    """The slopes of the observables asked for along one axis; ``progress(seeds done, seeds wanted)``."""
+    """The slopes of the observables asked for along one axis.
+
+    ``half_widths`` sets the sweep's ``half_width`` for each observable apart; ``progress(seeds done, seeds
+    wanted)`` is called as they come in.
+    """
+    narrow = half_widths or {}
     check_memory(recipe, sweep)
     started = time.process_time()
     width, depth = sweep.shapes()[-1]
@@ -214,7 +224,9 @@ def measure(
                 progress(done + members.stop, wanted)
         done = wanted
         fitted = {each: fit_slope(squares[each], sizes) for each in asked}
-        if done >= sweep.most_seeds or all(_narrow(slope, sweep) for slope in fitted.values()):
+        if done >= sweep.most_seeds or all(
+            _narrow(slope, sweep, narrow.get(each, sweep.half_width)) for each, slope in fitted.items()
+        ):
             break
         wanted = min(2 * done, sweep.most_seeds)
     spent = time.process_time() - started
@@ -232,6 +244,6 @@ def measure(
     }
 
 
-def _narrow(slope: Slope, sweep: Sweep) -> bool:
+def _narrow(slope: Slope, sweep: Sweep, half_width: float) -> bool:
     low, high = slope.interval(sweep.confidence)
-    return slope.state != "measured" or high - low <= 2 * sweep.half_width
+    return slope.state != "measured" or high - low <= 2 * half_width
