@@ -28,7 +28,7 @@ from powercount.empirical.fit import least_squares_weights
 from powercount.empirical.sweep import Sweep
 
 FINITE_WIDTH: Final = 3.0
-SMALL_STEPS: Final = 0.125
+SMALL_STEPS: Final = 0.015625
 MUTED: Final = Fraction(1000)
 
 

@@ -1,0 +1,40 @@
+"""Everything the suite fixes for itself: threads, Hypothesis profiles, and how much is drawn.
+
+Members of an ensemble are small: one thread per worker process is fastest, and two workers fill two cores.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Laws take seconds an example, so no deadline; what fails is printed with its seed and its recipe.
+LAW = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+settings.register_profile("powercount", LAW)
+settings.register_profile("powercount-ci", LAW, derandomize=True, database=None)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--quick``: a tenth of the drawn recipes and fewer named ones, for the other torch versions."""
+    parser.addoption("--quick", action="store_true", help="draw fewer recipes and measure fewer named ones")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the profile; Hypothesis's own CI detection decides between random and repeatable draws."""
+    settings.load_profile("powercount-ci" if os.environ.get("CI") else "powercount")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """One torch thread in every worker process."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def quick(request: pytest.FixtureRequest) -> bool:
+    """Whether ``--quick`` was given."""
+    return bool(request.config.getoption("--quick"))

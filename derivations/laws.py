@@ -1,0 +1,131 @@
+"""The register: the only list of laws.
+
+A law is a claim about observables of residual nets, with the exponent it gives in width-muP (powers of n
+as in muP, branch L^(-alpha), hidden rate of layer j times L^(c_j)), its source, and the test file that
+holds it. A new law is a derivation, one entry here, and that file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+THIS: Final = "derived here"
+TP6: Final = "Tensor Programs VI (arXiv 2310.02244)"
+NFD: Final = "arXiv 2512.21075"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Law:
+    """One law: its name, what it says, on which observables, the exponents (width, depth), source and test."""
+
+    name: str
+    claim: str
+    observables: tuple[str, ...]
+    width: str
+    depth: str
+    source: str
+    test: str
+
+
+LAWS: Final[tuple[Law, ...]] = (
+    Law(
+        name="stream",
+        claim="the stream keeps its size if and only if alpha >= 1/2",
+        observables=("stream",),
+        width="0",
+        depth="0 for alpha >= 1/2; no power for alpha < 1/2",
+        source=f"{TP6}, 7.1",
+        test="tests/laws/test_exponents_stream.py",
+    ),
+    Law(
+        name="branch-sum",
+        claim="at initialization the branches add up incoherently",
+        observables=("branch-sum",),
+        width="0",
+        depth="1/2 - alpha",
+        source=f"{TP6}, 7.1; CompleteP (arXiv 2505.01618)",
+        test="tests/laws/test_exponents_branch_sum.py",
+    ),
+    Law(
+        name="gradient-and-output",
+        claim="gradient and output at initialization follow the readout alone",
+        observables=("gradient", "output"),
+        width="-1 and -1/2",
+        depth="0",
+        source=TP6,
+        test="tests/laws/test_exponents_gradient_and_output.py",
+    ),
+    Law(
+        name="own-update",
+        claim="internal layer j moves its own preactivation by L^(c_j - alpha): the two-layer collapse",
+        observables=("own-update:J", "own-update:input", "own-update:readout"),
+        width="0",
+        depth="c_j - alpha; 0 for input and readout",
+        source=NFD,
+        test="tests/laws/test_exponents_own_update.py",
+    ),
+    Law(
+        name="total-update",
+        claim="the whole change of a preactivation inherits the stream's and hides the collapse",
+        observables=("total-update:J",),
+        width="0",
+        depth="max(c_j - alpha, 0, 1 - 2 alpha + max_i c_i)",
+        source=THIS,
+        test="tests/laws/test_exponents_total_update.py",
+    ),
+    Law(
+        name="feature-update",
+        claim="the pushes of all blocks on the stream add up coherently",
+        observables=("feature-update", "feature-update@ROLE"),
+        width="0",
+        depth="1 - 2 alpha + c_j from hidden j; 0 from the input",
+        source=f"{TP6}, 7.2 and 9; CompleteP (arXiv 2505.01618)",
+        test="tests/laws/test_exponents_feature_update.py",
+    ),
+    Law(
+        name="output-update",
+        claim="the output moves with the stream; sqrt(L) on the first internal rate costs L^(1/2)",
+        observables=("output-update", "output-update@ROLE"),
+        width="0",
+        depth="1 - 2 alpha + c_j from hidden j; 0 from input and readout",
+        source=f"{THIS}; price of the correction announced in {NFD}",
+        test="tests/laws/test_exponents_output_update.py",
+    ),
+    Law(
+        name="growth",
+        claim="without a depth rule nothing follows a power of L, and the growth at finite depth is known",
+        observables=("all",),
+        width="as derived",
+        depth="none: faster than any power",
+        source=THIS,
+        test="tests/laws/test_exponents_growth.py",
+    ),
+    Law(
+        name="infinite-width-values",
+        claim="sizes and updates equal their infinite-width values, constants included",
+        observables=("all",),
+        width="none: values, not slopes",
+        depth="none: values, not slopes",
+        source=THIS,
+        test="tests/laws/test_infinite_width_values.py",
+    ),
+    Law(
+        name="drawn-recipes",
+        claim="for any powers stable at initialization the algebra gives the exponent of every observable",
+        observables=("all",),
+        width="as derived",
+        depth="as derived",
+        source=THIS,
+        test="tests/laws/test_exponents_drawn_recipes.py",
+    ),
+    Law(
+        name="real-steps",
+        claim="T real optimizer steps on a batch follow the exponents of one infinitesimal step",
+        observables=("own-update:J", "total-update:J", "feature-update", "output-update"),
+        width="as derived",
+        depth="as derived",
+        source=THIS,
+        test="tests/laws/test_exponents_real_steps.py",
+    ),
+)

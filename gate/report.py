@@ -1,0 +1,95 @@
+"""What a reader sees: rich tables on a terminal, aligned plain text in a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from powercount.derivations.recipe import Axis
+from powercount.empirical.sweep import Progress
+from powercount.verdict import Verdict, VerdictRow
+from powercount.verify import Suspect
+
+COLOUR = {"AGREES": "green", "CONTRADICTS": "red", "UNDECIDED": "yellow"}
+
+
+def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on standard output."""
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(*header, title=title, title_justify="left")
+        for row in rows:
+            table.add_row(*(f"[{COLOUR[cell]}]{cell}[/]" if cell in COLOUR else cell for cell in row))
+        Console().print(table)
+        return
+    print(title)
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    for row in [header, *rows]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def number(value: float | None) -> str:
+    """A slope as text."""
+    return "none" if value is None else f"{value:+.3f}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """An interval as text."""
+    return "none" if low is None or high is None else f"[{low:+.3f}, {high:+.3f}]"
+
+
+def verdict_cells(row: VerdictRow) -> tuple[str, ...]:
+    """One line of a table of verdicts."""
+    return (
+        row["observable"],
+        row["axis"],
+        row["predicted"] or "none",
+        number(row["expected"]),
+        number(row["slope"]),
+        interval(row["low"], row["high"]),
+        row["outcome"],
+    )
+
+
+VERDICT_HEADER = ("observable", "axis", "predicted", "expected here", "measured", "95 % interval", "verdict")
+
+
+def print_verdicts(title: str, verdicts: Sequence[Verdict]) -> None:
+    """The table of verdicts, then the story of each that does not agree."""
+    rows = [verdict.as_row() for verdict in verdicts]
+    print_table(title, VERDICT_HEADER, [verdict_cells(row) for row in rows])
+    for axis in ("width", "depth"):
+        for reason in dict.fromkeys(row["reason"] for row in rows if row["axis"] == axis and row["reason"]):
+            print(f"no exponent along {axis}: {reason}")
+    for row in rows:
+        if row["outcome"] != "AGREES":
+            print(f"\n{row['story']}")
+
+
+def print_suspects(axis: Axis, ranked: Sequence[Suspect]) -> None:
+    """Which single power would explain a red result."""
+    if not ranked:
+        return
+    best = ranked[0]
+    sure = "would explain every verdict" if best.misfit < 1 else "comes nearest, but no single power explains it all"
+    print(f"\nsuspect along {axis}: {best} ({sure})")
+    others = [str(each) for each in ranked[1:4] if each.misfit < 1]
+    if others:
+        print("  as well: " + "; ".join(others))
+
+
+@contextmanager
+def progress_on_terminal(title: str) -> Iterator[Progress | None]:
+    """A progress bar on standard error, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, wanted: bar.update(task, completed=done, total=wanted)

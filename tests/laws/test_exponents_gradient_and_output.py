@@ -1,0 +1,39 @@
+"""Law: at initialization df/dh = m_out sigma_out and f = m_out sigma_out n^(1/2) |h_L|."""
+
+from __future__ import annotations
+
+import pytest
+from powercount.derivations.named import named_recipe
+from powercount.derivations.predict import derive
+from powercount.derivations.recipe import AXES, observable_named, observables
+from powercount.verdict import judge
+from powercount.verify import verify_axis
+
+CLAIMS = named_recipe("depth-mup")
+
+
+def test_gradient_and_output_follow_the_readout(case, axis, measured, ledger):
+    """|df/dh| ~ n^(-1) and |f| ~ n^(-1/2) in width-muP, at any depth with beta <= L^(-1/2)."""
+    for observable in observables(case.recipe.block.layers):
+        if observable.quantity in ("gradient", "output"):
+            prediction = derive(case.recipe, observable)
+            verdict = judge(prediction, measured(case, axis)[observable])
+            ledger.agrees(verdict, str(case))
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_twin_gradient_sees_the_readout_init(axis, broken, ledger):
+    """|df/dh| gains a power with the standard deviation of the readout."""
+    observable = observable_named("gradient", 2)
+    implementation = broken("readout", "init_std", axis)
+    (verdict,) = verify_axis(implementation, axis, claims=CLAIMS, asked=[observable])
+    ledger.contradicts(verdict, implementation.name)
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_twin_output_sees_the_readout_multiplier(axis, broken, ledger):
+    """|f| gains a power with the multiplier of the readout."""
+    observable = observable_named("output", 2)
+    implementation = broken("readout", "multiplier", axis)
+    (verdict,) = verify_axis(implementation, axis, claims=CLAIMS, asked=[observable])
+    ledger.contradicts(verdict, implementation.name)

@@ -1,0 +1,48 @@
+"""Law: without a depth rule (alpha < 1/2) the stream grows as (1 + c beta^2)^(L/2), faster than any power of L.
+
+There is then no exponent to give, and ``derive`` gives none; the growth at finite depth is known exactly and
+is what the measured slope is compared with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from powercount.derivations.named import named_recipe
+from powercount.derivations.predict import derive
+from powercount.derivations.recipe import Observable, observables
+from powercount.finite_size import FiniteSize
+from powercount.verdict import judge
+from powercount.verify import default_sweep, verify_axis
+
+
+def test_no_power_of_depth_and_the_growth_at_finite_depth(growing_case, measured, ledger):
+    """No observable has a power of L at alpha = 0, and each grows as its infinite-width value does."""
+    recipe = growing_case.recipe
+    for observable in observables(recipe.block.layers):
+        prediction = derive(recipe, observable)
+        assert prediction.along("depth") is None
+        assert prediction.vanishes or "faster than any power" in str(prediction.reason("depth"))
+        verdict = judge(prediction, measured(growing_case, "depth")[observable])
+        ledger.agrees(verdict, str(growing_case))
+
+
+def test_the_local_power_of_the_growth_itself_grows():
+    """d log |h_L| / d log L at alpha = 0 increases with L without bound: the reason there is no power."""
+    recipe, sweep = named_recipe("mup"), default_sweep(named_recipe("mup"), "depth")
+    stream = Observable(quantity="stream")
+    local = [
+        FiniteSize.of(recipe, replace(sweep, sizes=(size, 2 * size, 4 * size))).slope(stream) for size in (2, 8, 32)
+    ]
+    assert local[1] > 2 * local[0]
+    assert local[2] > 2 * local[1]
+
+
+def test_twin_growth_sees_a_quarter_power_of_depth(ledger):
+    """muP with L^(1/4) on the first hidden rate: the growth at finite depth is not the one derived."""
+    claims = named_recipe("mup")
+    implementation = claims.shifted("hidden1", "learning_rate", "depth", Fraction(1, 4))
+    asked = [Observable(quantity="own-update", role="hidden1")]
+    (verdict,) = verify_axis(implementation, "depth", claims=claims, asked=asked)
+    ledger.contradicts(verdict, implementation.name)

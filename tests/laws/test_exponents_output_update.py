@@ -1,0 +1,42 @@
+"""Law: the output moves with the stream, |df from W_j| = n g |dh_L from W_j|.
+
+The price of sqrt(L) on the first internal rate at alpha = 1/2: its share of the output grows as L^(1/2).
+"""
+
+from __future__ import annotations
+
+import pytest
+from powercount.derivations.named import named_recipe
+from powercount.derivations.predict import derive
+from powercount.derivations.recipe import AXES, observable_named, observables
+from powercount.verdict import judge
+from powercount.verify import verify_axis
+
+CLAIMS = named_recipe("depth-mup")
+
+
+def test_output_updates_follow_the_stream(case, axis, measured, ledger):
+    """|df from W_j| ~ L^(1 - 2 alpha + c_j) in width-muP, 0 from input and readout."""
+    for observable in observables(case.recipe.block.layers):
+        if observable.quantity == "output-update":
+            prediction = derive(case.recipe, observable)
+            verdict = judge(prediction, measured(case, axis)[observable])
+            ledger.agrees(verdict, str(case))
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_twin_output_update_sees_the_readout_rate(axis, broken, ledger):
+    """|df from the readout| moves with its learning rate."""
+    observable = observable_named("output-update@readout", 2)
+    implementation = broken("readout", "learning_rate", axis)
+    (verdict,) = verify_axis(implementation, axis, claims=CLAIMS, asked=[observable])
+    ledger.contradicts(verdict, implementation.name)
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_twin_output_update_sees_the_first_rate(axis, broken, ledger):
+    """|df from W_1| moves with the learning rate of hidden1."""
+    observable = observable_named("output-update@hidden1", 2)
+    implementation = broken("hidden1", "learning_rate", axis)
+    (verdict,) = verify_axis(implementation, axis, claims=CLAIMS, asked=[observable])
+    ledger.contradicts(verdict, implementation.name)
