@@ -177,7 +177,11 @@ def forward(chain: Chain, roles: dict[str, SymbolicRole], layers: int, activatio
             symbol=r"\beta",
             formula=r"L^{-\alpha}\prod_j\Gamma_j",
             because="a branch multiplies the size of the stream by its gains and by L^(-alpha)",
-            scale=Scale(Integer(0), -ALPHA) * gains_between(chain, 1, layers),
+            scale=product(
+                Scale(Integer(0), -ALPHA),
+                gains_between(chain, 1, layers),
+                *(slope_of_activation(chain, layers, activation, j) for j in range(layers) if j > 0 or layers == 1),
+            ),
             parents=(*gain_keys(1, layers), *inside),
         )
     )

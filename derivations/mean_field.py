@@ -4,7 +4,8 @@ Forward, block by block, with q = E h^2 and Gamma_j = m_j sigma_j n^(1/2):
     Q_1 = Gamma_1^2 q (k >= 2) or Gamma_1^2 E phi(h)^2 (k = 1),  Q_{j+1} = Gamma_{j+1}^2 E phi(y_j)^2,
     q' = q + L^(-2 alpha) Q_k.
 Backward, with G = E g^2 and P_j = E p_j^2, p_j = df/dy_j:
-    P_k = L^(-2 alpha) G',  P_j = E phi'(y_j)^2 Gamma_{j+1}^2 P_{j+1},  G = G' + Gamma_1^2 P_1 (times E phi'(h)^2 for k = 1).
+    P_k = L^(-2 alpha) G',  P_j = E phi'(y_j)^2 Gamma_{j+1}^2 P_{j+1},
+    G = G' + Gamma_1^2 P_1 (times E phi'(h)^2 for k = 1).
 
 The step. Every change of the stream is minus a positive operator on the gradient, dh_l = -K_l g_l, with
     K_0 = lambda_in m_in^2,   K_l = B K_{l-1} B^T + L^(-2 alpha) R,   B = 1 + L^(-alpha) A,
@@ -140,7 +141,7 @@ class InfiniteWidth:
 
     @cached_property
     def _received(self) -> tuple[tuple[float, ...], ...]:
-        """[l][j]: the variance block j adds to the gradient, times Cov(phi'(h_{l-1})^2, phi'(h_{j-1})^2) per unit slope."""
+        """[l][j]: block j's variance in the gradient, times Cov(phi'(h_{l-1})^2, phi'(h_{j-1})^2) per unit slope."""
         q, size = self.stream, [self.gains[0] * self.branch * gradient for gradient in self.gradient[1:]]
         return tuple(
             tuple(
@@ -156,7 +157,8 @@ class InfiniteWidth:
             return 0
         weights = [*traces, *([traces[-1]] * (self.depth - len(traces)))]
         return sum(
-            (weight * weight * size for weight, size in zip(weights, self._received[index], strict=True)), start=float(0)
+            (weight * weight * size for weight, size in zip(weights, self._received[index], strict=True)),
+            start=float(0),
         )
 
     def blocks_of_signal(self) -> float:

@@ -63,7 +63,7 @@ _SMOOTH: Final[dict[str, Callable[[float], tuple[float, float]]]] = {"tanh": _ta
 def by_quadrature(both: Callable[[float], tuple[float, float]], variance: float) -> Moments:
     """The three moments of an activation given as y -> (phi(y), phi'(y))."""
     std = math.sqrt(variance)
-    square = slope_square = slope_fourth = sum(())
+    square = slope_square = slope_fourth = float(0)
     for node, weight in zip(_NODES, _WEIGHTS, strict=True):
         value, slope = both(std * node)
         square += weight * value * value
@@ -94,10 +94,10 @@ def moments(activation: str, variance: float) -> Moments:
 def _hermite_coefficients(activation: str, variance: float) -> tuple[float, ...]:
     """E phi'(y)^2 He_k(y/sqrt(q)) / sqrt(k!) for k = 0, 1, ..., TERMS - 1."""
     std, both = math.sqrt(variance), _SMOOTH[activation]
-    coefficients = [sum(())] * TERMS
+    coefficients = [float(0)] * TERMS
     for node, weight in zip(_NODES, _WEIGHTS, strict=True):
         value = weight * both(std * node)[1] ** 2
-        before, here = 0, 1
+        before, here = float(0), float(1)
         for k in range(TERMS):
             coefficients[k] += value * here
             before, here = here, (node * here - math.sqrt(k) * before) / math.sqrt(k + 1)
@@ -138,10 +138,10 @@ def softmax_error(classes: int, std: float) -> float:
     low, high = -3 * REACH - logits[-1], REACH + logits[-1]
     steps = 40 * NODES_PER_UNIT
     width = (high - low) / steps
-    total = sum(())
+    total = float(0)
     for i in range(steps + 1):
         u = low + i * width
-        one = other = sum(())
+        one = other = float(0)
         for logit, weight in zip(logits, _WEIGHTS, strict=True):
             size = math.exp(u + logit)
             alive = weight * math.exp(-size)

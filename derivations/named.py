@@ -116,15 +116,11 @@ NAMED: Final[dict[str, Named]] = {
 }
 
 
-def named_recipe(
-    name: str, *, layers: int = 2, activation: str = "relu", optimizer: Optimizer | None = None
-) -> Recipe:
+def named_recipe(name: str, *, layers: int = 2, activation: str = "relu", optimizer: Optimizer | None = None) -> Recipe:
     """The named recipe for a block of that many internal layers."""
     if name not in NAMED:
         raise QuestionError(
             f"unknown recipe {name!r}; choose one of: {', '.join(NAMED)}, or give the path of a TOML file"
         )
     block = Block(layers=layers, activation=activation)
-    return Recipe(
-        name=name, parametrization=NAMED[name].make(layers), block=block, optimizer=optimizer or Optimizer()
-    )
+    return Recipe(name=name, parametrization=NAMED[name].make(layers), block=block, optimizer=optimizer or Optimizer())

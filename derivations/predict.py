@@ -117,10 +117,12 @@ class Prediction:
     def headline(self) -> str:
         """The answer in one line."""
         powers = []
-        for axis, letter in (("width", "n"), ("depth", "L")):
-            power = self.along(axis)  # type: ignore[arg-type]
+        for axis, letter in zip(AXES, ("n", "L"), strict=True):
+            power = self.along(axis)
             powers.append(f"no power of {letter}" if power is None else f"{letter}^({power})")
-        return f"{self.observable} under {self.recipe.name}: " + ("exactly zero" if self.vanishes else ", ".join(powers))
+        return f"{self.observable} under {self.recipe.name}: " + (
+            "exactly zero" if self.vanishes else ", ".join(powers)
+        )
 
     def as_text(self) -> str:
         """The derivation as plain text."""
@@ -143,10 +145,10 @@ class Prediction:
         lines = [f"### {self.headline()}", ""]
         lines += [f"*No exponent along {axis}:* {text}.\n" for axis, text in self.reasons]
         for number, (step, placed) in enumerate(zip(self.steps, self.placed, strict=True), start=1):
-            lines += [
+            lines.append(
                 f"{number}. ${step.symbol} = {step.formula}$: {step.because}. Scale "
-                f"${step.scale.latex()}$, here ${placed.latex()}$.",
-            ]
+                f"${step.scale.latex()}$, here ${placed.latex()}$."
+            )
         lines += ["", "Assumptions: " + ("; ".join(self.assumptions) or "none") + "."]
         lines += ["", "Sources: " + "; ".join(self.sources) + "."]
         return "\n".join(lines)
@@ -169,7 +171,6 @@ def chain_of(recipe: Recipe) -> Chain:
     return symbolic_chain(recipe.block.layers, recipe.block.activation, recipe.optimizer.loss, zeros)
 
 
-
 def derive(recipe: Recipe, observable: Observable) -> Prediction:
     """The exponents of an observable under a recipe, with the derivation they came from."""
     steps = chain_of(recipe).behind(str(observable))
@@ -187,7 +188,7 @@ def derive(recipe: Recipe, observable: Observable) -> Prediction:
                     if condition.axis == axis and not condition.holds(values):
                         yield axis, condition.reason
 
-    first = {}
+    first: dict[Axis, str] = {}
     for axis, text in broken():
         first.setdefault(axis, text)
     return Prediction(

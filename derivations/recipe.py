@@ -99,8 +99,10 @@ class Parametrization:
 
     def with_role(self, name: str, role: Role) -> Parametrization:
         """The same parametrization with one role replaced."""
-        if name in ("input", "readout"):
-            return replace(self, **{name: role})
+        if name == "input":
+            return replace(self, input=role)
+        if name == "readout":
+            return replace(self, readout=role)
         index = internal_index(name)
         return replace(self, hidden=(*self.hidden[: index - 1], role, *self.hidden[index:]))
 

@@ -49,9 +49,7 @@ def updates(chain: Chain, roles: dict[str, SymbolicRole], layers: int, activatio
                 symbol=rf"|\delta_{j}|=|\partial\mathrm{{loss}}/\partial y_{j}|",
                 formula=rf"\chi\,g\,L^{{-\alpha}}\prod_{{i>{j}}}\Gamma_i",
                 because="the gradient passes the branch factor and the transposed matrices above",
-                scale=product(
-                    error, gradient, Scale(Integer(0), -ALPHA), gains_between(chain, j + 1, layers), slopes
-                ),
+                scale=product(error, gradient, Scale(Integer(0), -ALPHA), gains_between(chain, j + 1, layers), slopes),
                 parents=("error", "gradient", *gain_keys(j + 1, layers)),
             )
         )
@@ -79,7 +77,7 @@ def updates(chain: Chain, roles: dict[str, SymbolicRole], layers: int, activatio
             symbol=r"|m_{in}\,\Delta W_{in}\,x|/\sqrt d",
             formula=r"m_{in}^2\,\lambda_{in}\,\chi\,g\;|x|^2/d",
             because="the same with <x, x>/d of order one",
-            scale=product(roles["input"].multiplier**2, roles["input"].learning_rate, error, gradient),
+            scale=product(roles["input"].multiplier ** 2, roles["input"].learning_rate, error, gradient),
             parents=("error", "gradient"),
         )
     )
@@ -89,9 +87,7 @@ def updates(chain: Chain, roles: dict[str, SymbolicRole], layers: int, activatio
             symbol=r"|m_{out}\,\Delta W_{out}\,h_L|",
             formula=r"m_{out}^2\,\lambda_{out}\,\chi\;n\,|h_L|^2",
             because="the readout's step meets the stream it was made from (lemma aligned)",
-            scale=product(
-                roles["readout"].multiplier**2, roles["readout"].learning_rate, error, aligned, stream**2
-            ),
+            scale=product(roles["readout"].multiplier ** 2, roles["readout"].learning_rate, error, aligned, stream**2),
             parents=("error", "stream"),
         )
     )

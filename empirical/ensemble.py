@@ -160,9 +160,7 @@ class Ensemble:
         current, signals = self.branch * signal, []
         for j in range(self.layers - 1, -1, -1):
             signals.append(current)
-            current = self.factor[self.hidden_roles[j]] * torch.bmm(
-                self.unit_hidden[block, j].transpose(1, 2), current
-            )
+            current = self.factor[self.hidden_roles[j]] * torch.bmm(self.unit_hidden[block, j].transpose(1, 2), current)
             slope = self.below(passed, block, j)
             current = current if slope is None else current * slope.repeat(1, 1, columns)
         return signal + current, signals[::-1]

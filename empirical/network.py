@@ -39,7 +39,8 @@ class ResidualNet(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.multiplier["input"] * x @ self.input.T / FEATURES**0.5
+        """f(x)."""
+        h: Tensor = self.multiplier["input"] * x @ self.input.T / FEATURES**0.5
         for block in range(len(self.hidden) // self.layers):
             y = h
             for j in range(1, self.layers + 1):

@@ -77,7 +77,7 @@ def at_initialization(ensemble: Ensemble) -> dict[Observable, Tensor]:
             tangent[:, :, (j + 1) * batch : (j + 2) * batch] += own
             if block == middle(ensemble.depth) - 1:
                 values["own-update", role] = own
-                values["total-update", role] = tangent.unflatten(2, (len(roles), batch)).sum(dim=2)
+                values["total-update", role] = torch.unflatten(tangent, 2, (len(roles), batch)).sum(dim=2)
         moved = moved + ensemble.branch * tangent
     seen = ensemble.factor["readout"] * torch.bmm(ensemble.unit_readout, moved)
     for index, role in enumerate(roles):
@@ -85,7 +85,7 @@ def at_initialization(ensemble: Ensemble) -> dict[Observable, Tensor]:
         values["output-update", role] = seen[:, :, index * batch : (index + 1) * batch]
     values["feature-update", "readout"] = torch.zeros_like(passed.end)
     values["output-update", "readout"] = values["own-update", "readout"]
-    values["feature-update", None] = moved.unflatten(2, (len(roles), batch)).sum(dim=2)
+    values["feature-update", None] = torch.unflatten(moved, 2, (len(roles), batch)).sum(dim=2)
     values["output-update", None] = sum(
         (values["output-update", role] for role in roles), start=values["own-update", "readout"]
     )

@@ -8,6 +8,7 @@ size alone, so a replay is exact and growing changes nothing already measured.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,7 +64,9 @@ class Sweep:
                 f"{self.axis} = {min(self.sizes)}, {other} = {self.fixed}: every width and depth is at least 1"
             )
         if self.seeds < 2 or self.most_seeds < self.seeds:
-            raise SweepError(f"seeds = {self.seeds}, at most {self.most_seeds}: use at least 2, and no more than the most")
+            raise SweepError(
+                f"seeds = {self.seeds}, at most {self.most_seeds}: use at least 2, and no more than the most"
+            )
         if self.examples < 1 or self.steps < 0 or self.rate <= 0:
             raise SweepError("examples is at least 1, steps at least 0 and rate positive")
         if not 0 < self.confidence < 1 or self.half_width <= 0:
@@ -153,8 +156,6 @@ def memory_needed(recipe: Recipe, sweep: Sweep) -> int:
 
 def memory_here() -> int:
     """Bytes of memory of this machine."""
-    import os
-
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 

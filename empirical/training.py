@@ -38,7 +38,7 @@ def train(ensemble: Ensemble, roles: Iterable[str], *, steps: int, rate: float) 
     for _ in range(steps):
         optimizer.zero_grad()
         with torch.enable_grad():
-            ensemble.loss(ensemble.forward(weights).output).sum().backward()
+            torch.autograd.backward(ensemble.loss(ensemble.forward(weights).output).sum())
         optimizer.step()
     return {role: [w.detach() for w in each] for role, each in weights.items()}
 

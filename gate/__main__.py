@@ -39,7 +39,7 @@ AGREES, CONTRADICTS, BAD_INPUT, UNDECIDED, INTERRUPTED = 0, 1, 2, 3, 130
 DATA = ("digits", "gaussian")
 
 
-class Usage(PowercountError):
+class UsageError(PowercountError):
     """The command line itself is wrong."""
 
 
@@ -47,7 +47,8 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line with a remedy."""
 
     def error(self, message: str) -> NoReturn:
-        raise Usage(f"{message}; see {self.prog} --help")
+        """Raise instead of printing the usage and leaving."""
+        raise UsageError(f"{message}; see {self.prog} --help")
 
 
 def sizes(text: str) -> list[int]:
@@ -207,8 +208,8 @@ def show_measurement(given: argparse.Namespace) -> int:
         for row in rows
     ]
     title = (
-        f"{recipe.name} along {given.axis} {rows[0]['sizes']}: {rows[0]['seeds']} seeds of {sweep.data}, seed {sweep.seed}, "
-        f"{rows[0]['cpu_seconds']:.1f} CPU seconds"
+        f"{recipe.name} along {given.axis} {rows[0]['sizes']}: {rows[0]['seeds']} seeds of {sweep.data}, "
+        f"seed {sweep.seed}, {rows[0]['cpu_seconds']:.1f} CPU seconds"
     )
     print_table(title, ("observable", "slope", "95 % interval", "points"), cells)
     return AGREES
@@ -223,16 +224,18 @@ def show_verdicts(given: argparse.Namespace) -> int:
     recipe = recipe_asked(given.recipe, given)
     claims = recipe if given.against is None else recipe_asked(given.against, given)
     if claims.block.layers != recipe.block.layers:
-        raise Usage(f"--against has {claims.block.layers} internal layers and RECIPE {recipe.block.layers}; set --layers")
+        raise UsageError(
+            f"--against has {claims.block.layers} internal layers and RECIPE {recipe.block.layers}; set --layers"
+        )
     wanted = observables_asked(given.observable, recipe)
     if given.sizes is not None and given.axis is None:
-        raise Usage("--sizes needs --axis width or --axis depth")
+        raise UsageError("--sizes needs --axis width or --axis depth")
     try:
         rival = Fraction(given.rival)
     except (ValueError, ZeroDivisionError):
-        raise Usage(f"--rival {given.rival!r} is no fraction; write one such as 1/4") from None
+        raise UsageError(f"--rival {given.rival!r} is no fraction; write one such as 1/4") from None
     if rival <= 0:
-        raise Usage(f"--rival {given.rival} must be positive")
+        raise UsageError(f"--rival {given.rival} must be positive")
     axes: tuple[Axis, ...] = AXES if given.axis is None else (given.axis,)
     sweeps = {axis: sweep_asked(claims, axis, given) for axis in axes}
     for sweep in sweeps.values():
@@ -249,7 +252,9 @@ def show_verdicts(given: argparse.Namespace) -> int:
         print(json.dumps([verdict.as_row() for verdict in verdicts], indent=2))
     else:
         seen = "" if claims == recipe else f" against the claims of {claims.name}"
-        print_verdicts(f"{recipe.name}{seen} ({recipe.block.layers} internal layers, {recipe.block.activation})", verdicts)
+        print_verdicts(
+            f"{recipe.name}{seen} ({recipe.block.layers} internal layers, {recipe.block.activation})", verdicts
+        )
         for axis, each in found.items():
             if any(verdict.outcome == "CONTRADICTS" for verdict in each):
                 print_suspects(axis, suspects(claims, each))

@@ -55,7 +55,7 @@ class FiniteSize:
             if size == 0 or not math.isfinite(size):
                 return math.nan
             logs.append(math.log(size))
-        return float(least_squares_weights([size for size in sorted(set(self.sweep.sizes))]) @ logs)
+        return float(least_squares_weights(sorted(set(self.sweep.sizes))) @ logs)
 
     def error(self) -> float:
         """How far the expected slope itself may be off."""
@@ -67,7 +67,7 @@ class FiniteSize:
             signed += weight * finite_width
             spread += abs(weight) * finite_width / 4
         # T real steps stay in the linear regime up to SMALL_STEPS at the largest step of the sweep.
-        nonlinear = float(abs(weights).max()) * SMALL_STEPS if self.sweep.steps else 0.0
+        nonlinear = float(max(abs(weights))) * SMALL_STEPS if self.sweep.steps else 0.0
         return abs(float(signed)) + float(spread) + nonlinear
 
     def distance_to_rival(self, prediction: Prediction, rival: Fraction) -> float:

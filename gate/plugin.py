@@ -39,8 +39,8 @@ class Ledger:
         self._hold(verdict, "CONTRADICTS", f"twin: {case}")
 
     def _hold(self, verdict: Verdict, outcome: Outcome, case: str) -> None:
-        row = verdict.as_row()
-        story = row.pop("story")  # type: ignore[misc]  # the table has no room for it
+        row = dict(verdict.as_row())
+        story = row.pop("story")  # the table has no room for it
         self._record({**row, "case": case})
         assert verdict.outcome == outcome, f"wanted {outcome}; {story}"
 
@@ -105,7 +105,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     widths = [max(len(line[i]) for line in lines) for i in range(len(HEADER))]
     if len(lines) > 1:
         for line in lines:
-            terminalreporter.write_line("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+            terminalreporter.write_line(
+                "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            )
     for row in rows:
         if "note" in row:
             terminalreporter.write_line(f"{row['law']}, {row['case']}: {row['note']}")

@@ -121,9 +121,7 @@ def recipe_from(text: str, place: str = "recipe") -> Recipe:
     return Recipe(
         name=str(source.get("name", place)),
         block=made,
-        optimizer=Optimizer(
-            name=str(optimizer.get("name", "sgd")), loss=str(optimizer.get("loss", "cross-entropy"))
-        ),
+        optimizer=Optimizer(name=str(optimizer.get("name", "sgd")), loss=str(optimizer.get("loss", "cross-entropy"))),
         parametrization=Parametrization(
             input=_role(source, "input"),
             hidden=tuple(_role(source, name) for name in roles[1:-1]),

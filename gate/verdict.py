@@ -151,7 +151,7 @@ def judge(
     if resolution >= half:
         return verdict(
             "UNDECIDED",
-            f"resolution {resolution:.3f} is not under {half:.3f}, half the distance to the slope expected of an exponent "
-            f"{rival} away; use more seeds or a wider range of sizes",
+            f"resolution {resolution:.3f} is not under {half:.3f}, half the distance to the slope expected of an "
+            f"exponent {rival} away; use more seeds or a wider range of sizes",
         )
     return verdict("AGREES", f"seen within a resolution of {resolution:.3f}")

@@ -40,9 +40,7 @@ def default_sweep(recipe: Recipe, axis: Axis) -> Sweep:
     return Sweep(axis="depth", sizes=DEPTHS, fixed=128, seeds=16, most_seeds=256)
 
 
-def targets(
-    predictions: Iterable[Prediction], values: FiniteSize, rival: Fraction = RIVAL
-) -> dict[Observable, float]:
+def targets(predictions: Iterable[Prediction], values: FiniteSize, rival: Fraction = RIVAL) -> dict[Observable, float]:
     """The half-width each observable's interval must reach for ``judge`` to decide."""
     error = values.error()
     return {

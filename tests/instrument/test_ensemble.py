@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.func import functional_call, jvp
+
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import AXES, Observable, Optimizer, observables
 from powercount.empirical.data import FEATURES
@@ -14,7 +18,6 @@ from powercount.empirical.network import build
 from powercount.empirical.observables import at_initialization, mean_square, middle
 from powercount.empirical.training import in_double, train
 from powercount.strategies import drawn_recipes
-from torch.func import functional_call, jvp
 
 # Two float64 programs for the same sum differ by rounding: some 1e-16 per operation, far below this.
 ROUNDING = {"rtol": 1e-9, "atol": 1e-12}
@@ -144,8 +147,6 @@ def test_members_do_not_depend_on_each_other_or_on_how_many_there_are():
 
 def test_inputs_have_size_one_and_zero_readout_gives_no_hidden_step():
     """|x|^2 = 64 for both kinds of data; with a readout of zero every hidden update is exactly zero."""
-    from dataclasses import replace
-
     recipe = named_recipe("depth-mup")
     parametrization = replace(recipe.parametrization, readout=replace(recipe.parametrization.readout, init_std=None))
     recipe = replace(recipe, parametrization=parametrization)

@@ -7,6 +7,7 @@ widths where the correction is largest, with many seeds.
 from __future__ import annotations
 
 import pytest
+
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import observables
 from powercount.empirical.sweep import Sweep, measure
@@ -33,6 +34,7 @@ def test_finite_width_error_covers(name, layers, activation, ledger):
     worst = max(gaps, key=lambda each: gaps[each])
     ledger.note(
         f"{name} k={layers} {activation} n=32..256",
-        f"error {values.error():.3f} (constant {FINITE_WIDTH}); largest gap beyond noise: {worst}, {gaps[worst]:.2f} of it",
+        f"error {values.error():.3f} (constant {FINITE_WIDTH}); "
+        f"largest gap beyond noise: {worst}, {gaps[worst]:.2f} of it",
     )
     assert gaps[worst] < 1

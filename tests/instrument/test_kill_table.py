@@ -11,6 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+
 from powercount.derivations.named import NAMED, named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import AXES, Observable, observables
@@ -90,7 +91,5 @@ def test_every_moved_power_is_contradicted(name, ledger):
 def test_an_unmoved_recipe_survives_on_other_draws():
     """The killer is no murderer: the claims' own implementation contradicts nothing on fresh draws."""
     killer = Killer(named_recipe("completep"), "depth")
-    killer.draws = draw_ensemble(
-        seed=12, members=range(24), width=96, depth=32, layers=2, data="gaussian", examples=8
-    )
+    killer.draws = draw_ensemble(seed=12, members=range(24), width=96, depth=32, layers=2, data="gaussian", examples=8)
     assert "CONTRADICTS" not in killer.outcomes(killer.claims).values()

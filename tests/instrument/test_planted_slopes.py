@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import Observable

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cache
 
 import pytest
+
 from powercount.derivations.named import NAMED, named_recipe
 from powercount.derivations.predict import derive
-from powercount.derivations.recipe import AXES, Axis, Observable, Optimizer, Recipe, observables
+from powercount.derivations.recipe import AXES, Axis, Kind, Observable, Optimizer, Recipe, observables
 from powercount.empirical.sweep import Measurement, measure
 from powercount.finite_size import FiniteSize
 from powercount.verdict import CONFIDENCE
@@ -93,9 +95,8 @@ def measured() -> Measured:
 @pytest.fixture
 def broken() -> Callable[..., Recipe]:
     """depth-mup with one power moved by 1/4: the smallest legal mistake."""
-    from fractions import Fraction
 
-    def break_power(role: str, kind: str, axis: Axis, by: Fraction = Fraction(1, 4)) -> Recipe:
-        return named_recipe("depth-mup").shifted(role, kind, axis, by)  # type: ignore[arg-type]
+    def break_power(role: str, kind: Kind, axis: Axis, by: Fraction = Fraction(1, 4)) -> Recipe:
+        return named_recipe("depth-mup").shifted(role, kind, axis, by)
 
     return break_power

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
+
 from powercount.derivations.recipe import AXES
 from powercount.recipe_file import recipe_text
 from powercount.strategies import drawn_recipes

@@ -6,6 +6,7 @@ The price of sqrt(L) on the first internal rate at alpha = 1/2: its share of the
 from __future__ import annotations
 
 import pytest
+
 from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import AXES, observable_named, observables

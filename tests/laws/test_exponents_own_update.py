@@ -7,6 +7,7 @@ preactivation by L^(-1/2) alone, and so does the second; sqrt(L) on the rate res
 from __future__ import annotations
 
 import pytest
+
 from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import AXES, observable_named, observables

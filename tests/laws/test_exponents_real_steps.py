@@ -10,6 +10,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
+
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import observable_named
 from powercount.empirical.sweep import Sweep

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import AXES, observable_named, observables

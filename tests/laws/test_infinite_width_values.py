@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 import pytest
+
 from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import observables

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from powercount.__main__ import AGREES, BAD_INPUT, CONTRADICTS, UNDECIDED, main
 from powercount.derivations.laws import LAWS
 from powercount.derivations.named import named_recipe

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from fractions import Fraction  # noqa: F401 - eval(repr(recipe)) needs it
+
 import pytest
 from hypothesis import given
+
 from powercount.derivations.named import NAMED, named_recipe
 from powercount.derivations.recipe import *  # noqa: F403 - eval(repr(recipe)) needs every name
 from powercount.derivations.recipe import AXES, PowercountError
@@ -14,7 +17,6 @@ from powercount.strategies import drawn_recipes
 @pytest.mark.parametrize("axis", AXES)
 def test_files_and_repr_round_trip(axis):
     """recipe_from(recipe_text(r)) == r and eval(repr(r)) == r for drawn recipes."""
-    from fractions import Fraction  # noqa: F401 - for eval
 
     @given(recipe=drawn_recipes(axis))
     def holds(recipe):
