@@ -22,6 +22,7 @@ from powercount.derivations.forward import (
     SymbolicRole,
     gain_keys,
     gains_between,
+    short,
     slope_of_activation,
 )
 from powercount.derivations.scale import ZERO, Scale, added, aligned, over_depth, product
@@ -95,12 +96,12 @@ def features(chain: Chain, roles: dict[str, SymbolicRole], layers: int, activati
         above = f"total-update:{j}"
     reach = product(aligned, chain.scale("gradient"))
     for role in roles:
-        seen = f"feature-update@{role}"
+        seen, symbol = f"feature-update@{role}", short(role)
         chain.add(
             Step(
                 key=f"output-update@{role}",
-                symbol=rf"|\Delta f|_{{{role}}}",
-                formula=r"|m_{out}\Delta W_{out}h_L|" if role == "readout" else rf"n\,g\,|\Delta h_L|_{{{role}}}",
+                symbol=rf"|\Delta f|_{{{symbol}}}",
+                formula=r"|m_{out}\Delta W_{out}h_L|" if role == "readout" else rf"n\,g\,|\Delta h_L|_{{{symbol}}}",
                 because="the readout's own update is the change of the output"
                 if role == "readout"
                 else "the change of the stream lies along the gradient the output has on it (lemma aligned)",

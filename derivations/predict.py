@@ -20,7 +20,7 @@ from powercount.derivations.features import features
 from powercount.derivations.forward import forward, powers_of, symbolic_roles
 from powercount.derivations.recipe import AXES, Axis, Observable, Recipe
 from powercount.derivations.scale import Scale
-from powercount.derivations.steps import HOUSE, Chain, Step
+from powercount.derivations.steps import HOUSE, Chain, Step, plain
 from powercount.derivations.updates import updates
 
 
@@ -131,7 +131,7 @@ class Prediction:
         lines.append("derivation:")
         for number, (step, placed) in enumerate(zip(self.steps, self.placed, strict=True), start=1):
             lines += [
-                f"  {number}. {step.key}:  {step.symbol} = {step.formula}",
+                f"  {number}. {step.key}:  {plain(step.symbol)} = {plain(step.formula)}",
                 f"     because {step.because}",
                 f"     in symbols {step.scale}",
                 f"     here       {placed}",

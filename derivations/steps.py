@@ -7,6 +7,7 @@ true instead where the bound is broken. Asking for a quantity returns the steps 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -16,6 +17,32 @@ from sympy import Expr
 from powercount.derivations.scale import Scale
 
 HOUSE: Final = "powercount, derived here"
+_LETTERS: Final = {
+    "Delta": "Δ",
+    "Gamma": "Γ",
+    "alpha": "α",
+    "beta": "β",
+    "chi": "χ",
+    "delta": "δ",
+    "lambda": "λ",
+    "phi": "φ",
+    "sigma": "σ",
+    "partial": "∂",
+    "prod": "∏",
+    "sum": "∑",
+    "sqrt": "√",
+    "le": "≤",
+    "mathrm": "",
+}
+
+
+def plain(formula: str) -> str:
+    """A LaTeX formula as readable text: Greek letters, _in and ^(1/2) in place of commands and braces."""
+    text = re.sub(r"\\[,;]", " ", formula)
+    text = re.sub(r"\\([A-Za-z]+) ?", lambda found: _LETTERS[found.group(1)], text)
+    text = re.sub(r"([_^])\{(\w+)\}", r"\1\2", text)
+    text = re.sub(r"([_^])\{([^}]*)\}", r"\1(\2)", text)
+    return re.sub(r" +", " ", text.replace("{", "").replace("}", "")).strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -185,7 +185,8 @@ def show_derivation(given: argparse.Namespace) -> int:
 def show_measurement(given: argparse.Namespace) -> int:
     """Slopes, with no judgement."""
     from powercount.empirical.sweep import check_memory, measure
-    from powercount.report import interval, number, print_table, progress_on_terminal
+    from powercount.report import print_table, progress_on_terminal
+    from powercount.table import interval, number
     from powercount.verify import gentle
 
     recipe = recipe_asked(given.recipe, given)

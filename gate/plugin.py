@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from powercount.table import VERDICT_HEADER, verdict_cells
+
 if TYPE_CHECKING:
     from powercount.verdict import Outcome, Verdict
 
 PROPERTY = "powercount"
-HEADER = ("law", "case", "observable", "axis", "predicted", "expected", "measured", "95 % interval", "verdict")
+HEADER = ("law", "case", *VERDICT_HEADER)
 
 
 class Ledger:
@@ -77,31 +79,13 @@ def _rows(terminalreporter: Any) -> Iterator[dict[str, Any]]:
                         yield json.loads(value)
 
 
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    def number(key: str) -> str:
-        return "none" if row[key] is None else f"{row[key]:+.3f}"
-
-    interval = "none" if row["low"] is None else f"[{row['low']:+.3f}, {row['high']:+.3f}]"
-    return (
-        row["law"],
-        row["case"],
-        row["observable"],
-        row["axis"],
-        row["predicted"] or "none",
-        number("expected"),
-        number("slope"),
-        interval,
-        row["outcome"],
-    )
-
-
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print every law's verdicts: predicted, measured with interval, verdict."""
     rows = sorted(_rows(terminalreporter), key=lambda row: (row["law"], row["case"], row.get("axis", "")))
     if not rows:
         return
     terminalreporter.section("powercount: the laws", sep="=")
-    lines = [HEADER, *(_cells(row) for row in rows if "note" not in row)]
+    lines = [HEADER, *((row["law"], row["case"], *verdict_cells(row)) for row in rows if "note" not in row)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(HEADER))]
     if len(lines) > 1:
         for line in lines:

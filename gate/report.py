@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 from powercount.derivations.recipe import Axis
 from powercount.empirical.sweep import Progress
-from powercount.verdict import Verdict, VerdictRow
+from powercount.table import VERDICT_HEADER, verdict_cells
+from powercount.verdict import Verdict
 from powercount.verify import Suspect
 
 COLOUR = {"AGREES": "green", "CONTRADICTS": "red", "UNDECIDED": "yellow"}
@@ -29,32 +30,6 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     for row in [header, *rows]:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def number(value: float | None) -> str:
-    """A slope as text."""
-    return "none" if value is None else f"{value:+.3f}"
-
-
-def interval(low: float | None, high: float | None) -> str:
-    """An interval as text."""
-    return "none" if low is None or high is None else f"[{low:+.3f}, {high:+.3f}]"
-
-
-def verdict_cells(row: VerdictRow) -> tuple[str, ...]:
-    """One line of a table of verdicts."""
-    return (
-        row["observable"],
-        row["axis"],
-        row["predicted"] or "none",
-        number(row["expected"]),
-        number(row["slope"]),
-        interval(row["low"], row["high"]),
-        row["outcome"],
-    )
-
-
-VERDICT_HEADER = ("observable", "axis", "predicted", "expected here", "measured", "95 % interval", "verdict")
 
 
 def print_verdicts(title: str, verdicts: Sequence[Verdict]) -> None:

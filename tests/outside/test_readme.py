@@ -1,0 +1,69 @@
+"""The README is read: its commands answer as printed there, its numbers are the code's."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from powercount import __main__ as command
+from powercount.__main__ import AGREES, BAD_INPUT, CONTRADICTS, INTERRUPTED, UNDECIDED
+from powercount.derivations.named import NAMED, named_recipe
+from powercount.derivations.recipe import ACTIVATIONS, MOST_LAYERS
+from powercount.recipe_file import read_recipe
+from powercount.verdict import FALSE_ALARM, RIVAL, SUITE_BUDGET, VERDICTS_IN_SUITE
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONSOLE = "\n".join(re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL))
+SESSIONS = [each.split("\n", 1) for each in CONSOLE.split("$ ")[1:]]
+
+
+@pytest.mark.parametrize(("line", "printed"), SESSIONS, ids=[line for line, _ in SESSIONS])
+def test_a_command_answers_as_printed(line, printed, capsys, monkeypatch):
+    """Every line below a command is printed by it, in that order; "..." stands for any lines between."""
+    monkeypatch.chdir(ROOT)
+    program, *arguments = shlex.split(line)
+    assert program == "powercount"
+    assert command.main(arguments) == (CONTRADICTS if "--against" in arguments else AGREES)
+    said = iter(capsys.readouterr().out.splitlines())
+    for wanted in printed.strip().splitlines():
+        assert wanted == "..." or wanted in said, f"{wanted!r} is not printed, or not there"
+
+
+def test_the_two_commands_are_whole():
+    """One line each, word for word what CI runs."""
+    for name in ("exponents", "tests"):
+        assert f"\npython3 -m venv .venv && .venv/bin/pip install tox && .venv/bin/tox -e {name}\n" in README
+
+
+def test_numbers_are_the_codes():
+    """Exit codes, budget, rival, powers a recipe has, most layers, activations, recipes: as in the code."""
+    for code in (AGREES, CONTRADICTS, BAD_INPUT, UNDECIDED, INTERRUPTED):
+        assert f"\n| {code} | " in README
+    text = " ".join(README.split())
+    assert f"one false alarm in {1 / SUITE_BUDGET} runs of {VERDICTS_IN_SUITE} verdicts: 1e-5 each" in text
+    assert FALSE_ALARM == 1e-5
+    assert f"nearest rival exponent, {RIVAL} unless" in text
+    assert f"({len(list(named_recipe('sp').single_powers()))} powers:" in text
+    assert f"up to {MOST_LAYERS} internal layers" in text
+    assert len(ACTIVATIONS) == 7
+    assert "seven activations" in text
+    assert re.findall(r"\n\| `([a-z-]+)` \| \d+ of", README) == list(NAMED)
+    assert all(f"`{name}`" in README.split("## The command")[0] for name in NAMED)
+
+
+def test_the_example_is_a_recipe():
+    """examples/mine.toml is depth-mup-sqrt under another name."""
+    mine = read_recipe(ROOT / "examples" / "mine.toml")
+    assert mine.parametrization == named_recipe("depth-mup-sqrt").parametrization
+
+
+def test_ci_calls_the_readme():
+    """.ci/run takes the test command from the README and can be executed."""
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    assert "README.md" in script.read_text(encoding="utf-8")
