@@ -36,6 +36,7 @@ S: Final = Symbol("S", positive=True)
 ERROR: Final = Symbol("chi^2", positive=True)
 CLASSES: Final = 10
 HOMOGENEOUS: Final = {"linear": Integer(1), "abs": Integer(1), "relu": Rational(1, 2)}
+FLUCTUATION: Final = {"linear": 2, "abs": 2, "relu": 5}
 KINKED: Final = ("relu", "abs")
 TWO_DEPTHS: Final = (16, 81)
 
@@ -149,7 +150,9 @@ class ClosedForm:
                 return self.error() / CLASSES * self._readout**2
             case "own-update", str(role):
                 j = self.hidden.index(role) + 1
-                return self.error() * (self.own(j) * self.stream(L / 2 - 1)) ** 2 * self.signal(j)
+                activations = j - 1 if self.layers > 1 else 1
+                chance = 1 + (2 + FLUCTUATION[self.recipe.block.activation] * activations) / n
+                return self.error() * (self.own(j) * self.stream(L / 2 - 1)) ** 2 * self.signal(j) * chance
             case "total-update", str(role):
                 return self.error() * self.total_update(self.hidden.index(role) + 1)
             case "feature-update", role:

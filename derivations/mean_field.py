@@ -28,7 +28,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from powercount.derivations.moments import Moments, moments, slope_covariance, softmax_error
+from powercount.derivations.moments import Moments, fluctuation, moments, slope_covariance, softmax_error
 from powercount.derivations.recipe import Observable, Recipe
 
 IDENTITY = Moments(1, 1, 1)
@@ -82,9 +82,10 @@ class _Block:
 class InfiniteWidth:
     """The infinite-width values of a recipe at one (n, L); n enters through the powers alone.
 
-    ``classes`` outputs, inputs with |x|^2 = d, one-hot labels. One correction in 1/n is kept: C output rows
+    ``classes`` outputs, inputs with |x|^2 = d, one-hot labels. Two corrections in 1/n are kept. C output rows
     of n coordinates overlap by chance, E (v_c K v_c')^2 = tr K^2 / n, which adds (C + 1) tr K^2 / n to
-    (tr K)^2 in the mean square of an output update: 9 % at n = 128 and C = 10.
+    (tr K)^2 in the mean square of an output update: 9 % at n = 128 and C = 10. And |z_j|^2 fluctuates with a
+    relative variance v_j / n, which the mean square of an own update of internal layer j gains.
     """
 
     def __init__(self, recipe: Recipe, width: int, depth: int, classes: int = 10) -> None:
@@ -166,6 +167,24 @@ class InfiniteWidth:
         pairs = zip(self.stream, self.stream[1:], strict=False)
         return sum((1 - before / after for before, after in pairs if after > 0), start=float(0))
 
+    @cached_property
+    def norm_fluctuations(self) -> tuple[float, ...]:
+        """n times the relative variance of |z_j|^2 at mid-depth, j = 1..k, for a stream of Gaussian coordinates.
+
+        Each activation adds its own kurtosis to what it inherits: v_j = kurt_j - 1 + elasticity_j^2 v_{j-1}, with
+        v = 2 for the stream itself.
+        """
+        index = middle(self.depth) - 1
+        inputs = self.blocks[index].preactivations[:-1]
+        found = [self._passed(self.stream[index], 2) if self.layers == 1 else 2]
+        for variance in inputs:
+            found.append(self._passed(variance, found[-1]))
+        return tuple(found)
+
+    def _passed(self, variance: float, inherited: float) -> float:
+        own, elasticity = fluctuation(self.activation, variance)
+        return own + elasticity**2 * inherited
+
     def own(self, index: int, j: int) -> float:
         """The coefficient of block ``index``'s own update: m_j dW_j z_j = -own * chi p_j."""
         role = self.hidden[j - 1]
@@ -231,7 +250,8 @@ class InfiniteWidth:
                 return self.error() / self.classes * readout**2
             case "own-update", str(role):
                 j = self.hidden.index(role) + 1
-                return self.error() * self.own(index, j) ** 2 * self.signals[index][j - 1]
+                chance = 1 + self.norm_fluctuations[j - 1] / self.width
+                return self.error() * self.own(index, j) ** 2 * self.signals[index][j - 1] * chance
             case "total-update", str(role):
                 return self.error() * self.total_update(self.hidden.index(role) + 1)
             case "feature-update", role:

@@ -57,7 +57,16 @@ def _tanh(y: float) -> tuple[float, float]:
     return t, 1 - t * t
 
 
-_SMOOTH: Final[dict[str, Callable[[float], tuple[float, float]]]] = {"tanh": _tanh, "gelu": _gelu, "silu": _silu}
+def _erf(y: float) -> tuple[float, float]:
+    return math.erf(y), 2 / math.sqrt(math.pi) * math.exp(-y * y)
+
+
+_SMOOTH: Final[dict[str, Callable[[float], tuple[float, float]]]] = {
+    "erf": _erf,
+    "tanh": _tanh,
+    "gelu": _gelu,
+    "silu": _silu,
+}
 
 
 def by_quadrature(both: Callable[[float], tuple[float, float]], variance: float) -> Moments:
@@ -88,6 +97,26 @@ def moments(activation: str, variance: float) -> Moments:
             16 / math.pi**2 / math.sqrt(1 + 8 * q),
         )
     return by_quadrature(_SMOOTH[activation], q)
+
+
+@lru_cache(maxsize=1 << 12)
+def fluctuation(activation: str, variance: float) -> tuple[float, float]:
+    """(E phi^4 / (E phi^2)^2 - 1, d log E phi^2 / d log q): how |phi(y)|^2 of n coordinates fluctuates.
+
+    Its relative variance is (the first + the second squared times n times that of q) / n.
+    """
+    if activation in ("linear", "abs"):
+        return 2, 1
+    if activation == "relu":
+        return 5, 1
+    std, both = math.sqrt(variance), _SMOOTH[activation]
+    square = fourth = change = float(0)
+    for node, weight in zip(_NODES, _WEIGHTS, strict=True):
+        value, slope = both(std * node)
+        square += weight * value * value
+        fourth += weight * value**4
+        change += weight * value * slope * std * node
+    return (fourth / square**2 - 1, change / square) if square > 0 else (0, 1)
 
 
 @lru_cache(maxsize=1 << 12)

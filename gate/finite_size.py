@@ -5,9 +5,11 @@ slope: at alpha = 1/2, for instance, (1 + c/L)^L -> e^c has a slope of its own a
 whose shares have different powers cross over. It differs from the exponent by a bias that is stated.
 
 What remains is the error of the infinite-width values themselves, declared here as a relative error of a
-size, with b = sum_l (1 - q_{l-1}/q_l) the number of blocks' worth of random signal in the stream:
-- finite width: FINITE_WIDTH (1 + b) / n, since every random product of matrices adds a relative variance of
-  order 1/n per block's worth. Its sign is common to all sizes, its coefficient is trusted to a quarter.
+size, with b = sum_l (1 - q_{l-1}/q_l) the number of blocks' worth of random signal in the stream and v / n the
+largest relative variance of a |z_j|^2, which the kurtosis of the activations sets:
+- finite width: (FINITE_WIDTH (1 + b) + v/4) / n, since every random product of matrices adds a relative variance
+  of order 1/n per block's worth, and so does every own update, of which only its own mean square is corrected for
+  v. The sign is common to all sizes, the coefficient is trusted to a quarter.
 - T real steps: the second order in the rate, kept under SMALL_STEPS at the largest size (see ``verify.gentle``).
 The first constant is measured, not guessed: tests/instrument/test_finite_size.py shows that it covers.
 """
@@ -27,7 +29,7 @@ from powercount.derivations.recipe import Axis, Observable, Recipe
 from powercount.empirical.fit import least_squares_weights
 from powercount.empirical.sweep import Sweep
 
-FINITE_WIDTH: Final = 3.0
+FINITE_WIDTH: Final = 2.0
 SMALL_STEPS: Final = 0.015625
 MUTED: Final = Fraction(1000)
 
@@ -63,7 +65,7 @@ class FiniteSize:
         signed = spread = 0.0
         for weight, value in zip(weights, self.values, strict=True):
             blocks = value.blocks_of_signal()
-            finite_width = FINITE_WIDTH * (1 + blocks) / value.width
+            finite_width = (FINITE_WIDTH * (1 + blocks) + max(value.norm_fluctuations) / 4) / value.width
             signed += weight * finite_width
             spread += abs(weight) * finite_width / 4
         # T real steps stay in the linear regime up to SMALL_STEPS at the largest step of the sweep.

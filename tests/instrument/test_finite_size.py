@@ -19,7 +19,15 @@ NOISE = 4
 
 @pytest.mark.parametrize(
     ("name", "layers", "activation"),
-    [("sp", 2, "relu"), ("mup", 1, "linear"), ("depth-mup", 2, "relu"), ("completep", 2, "tanh"), ("ntk", 1, "gelu")],
+    [
+        ("sp", 2, "relu"),
+        ("mup", 1, "linear"),
+        ("depth-mup", 2, "relu"),
+        ("completep", 2, "tanh"),
+        ("ntk", 1, "gelu"),
+        ("ntk", 3, "gelu"),
+        ("mup", 3, "silu"),
+    ],
 )
 def test_finite_width_error_covers(name, layers, activation, ledger):
     """|measured - expected| <= error + noise at n = 32..256, and the constant is not idle: it is needed at 1/4."""
