@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from powercount.derivations.recipe import Axis, Observable, PowercountError, Recipe
 from powercount.empirical.data import DATA
 from powercount.empirical.ensemble import Draws, Ensemble, chunks, draw_ensemble
-from powercount.empirical.fit import Slope, State, fit_slope
+from powercount.empirical.fit import Estimate, State, fit_slope
 from powercount.empirical.observables import at_initialization
 from powercount.empirical.training import after_training, in_double
 
@@ -103,7 +103,7 @@ class Measurement:
 
     observable: Observable
     sweep: Sweep
-    fitted: Slope
+    fitted: Estimate
     sizes: tuple[int, ...]
     points: tuple[float, ...]
     seeds: int
@@ -112,7 +112,7 @@ class Measurement:
     @property
     def slope(self) -> float:
         """The fitted power."""
-        return self.fitted.slope
+        return self.fitted.value
 
     @property
     def state(self) -> State:
@@ -245,6 +245,6 @@ def measure(
     }
 
 
-def _narrow(slope: Slope, sweep: Sweep, half_width: float) -> bool:
+def _narrow(slope: Estimate, sweep: Sweep, half_width: float) -> bool:
     low, high = slope.interval(sweep.confidence)
     return slope.state != "measured" or high - low <= 2 * half_width

@@ -40,7 +40,7 @@ def test_a_noiseless_slope_is_recovered_exactly(slope, scale):
     """squares = (scale size^s)^2 gives slope s and standard error 0, up to rounding."""
     squares = scale * np.tile(np.asarray(SIZES, dtype=float) ** (2 * float(slope)), (4, 1))
     fitted = fit_slope(squares, SIZES)
-    assert abs(fitted.slope - float(slope)) < 1e-12
+    assert abs(fitted.value - float(slope)) < 1e-12
     assert fitted.standard_error < 1e-12
 
 

@@ -1,0 +1,9 @@
+"""Derivations for whole training runs, in reading order.
+
+1. ``limit``     the infinite-width, infinite-depth system of one-layer blocks, step by step
+2. ``linear``    its exact solution for linear blocks at any finite depth
+3. ``coupling``  gradient independence: the exponent of every reading of it
+4. ``transfer``  how the best learning rate and the edge of stability move with depth
+
+Nothing is imported here.
+"""

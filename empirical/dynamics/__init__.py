@@ -1,0 +1,9 @@
+"""Measurements over whole training runs, in reading order.
+
+1. ``matrices``   an initial weight matrix: dense, or known only through its products
+2. ``training``   the trajectory of a one-layer-block net under full-batch gradient descent
+3. ``coupling``   how a forward pass depends on the backward passes before it
+4. ``transfer``   many learning rates and seeds of two-layer-block nets at once
+
+Nothing is imported here.
+"""

@@ -1,0 +1,155 @@
+"""What a claim is judged by, and its verdict.
+
+A claim gives numbers: exponents or values. Each is measured under one or more conditions, and the interval is
+compared with what the claim says, at the suite's own confidence (see ``verdict``).
+    confirmed    everything the claim says holds under every condition tried
+    refuted      something it says fails under every condition tried
+    conditional  it holds under some of the conditions and fails under others
+    undecided    nothing fails, but some interval is too wide to tell the claim from its rival
+The verdict is computed from the evidence; nobody types it in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal, TypedDict
+
+from powercount.empirical.fit import Estimate
+from powercount.empirical.sweep import finite
+from powercount.verdict import CONFIDENCE, REPORTED, RIVAL, Outcome, Verdict
+
+Number = Fraction | int | float
+Judgement = Literal["confirmed", "refuted", "conditional", "undecided"]
+
+
+class EvidenceRow(TypedDict):
+    """One piece of evidence as plain data."""
+
+    part: str
+    condition: str
+    claimed: str
+    predicted: str
+    expected: float | None
+    measured: float | None
+    low: float | None
+    high: float | None
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One number of a claim beside its measurement.
+
+    ``claimed`` is what the source says, ``predicted`` what the derivations here give, ``expected`` that
+    prediction at the finite sizes that were measured; ``low`` and ``high`` bound the 95 % interval.
+    """
+
+    part: str
+    condition: str
+    claimed: str
+    predicted: str
+    expected: float
+    measured: float
+    low: float
+    high: float
+    outcome: Outcome
+
+    def as_row(self) -> EvidenceRow:
+        """As plain data, ready for JSON."""
+        return {
+            "part": self.part,
+            "condition": self.condition,
+            "claimed": self.claimed,
+            "predicted": self.predicted,
+            "expected": finite(self.expected),
+            "measured": finite(self.measured),
+            "low": finite(self.low),
+            "high": finite(self.high),
+            "outcome": self.outcome,
+        }
+
+
+def written(number: Number) -> str:
+    """A number as a reader sees it: exact where it is exact."""
+    return f"{number:.4g}" if isinstance(number, float) else str(number)
+
+
+def from_verdict(verdict: Verdict, claimed: Fraction | int, *, part: str, condition: str) -> Evidence:
+    """Evidence from a law's verdict: the claim fails where our derivation, seen to hold, gives another power.
+
+    ``verdict`` must have been judged with a rival no further away than the claim's own exponent.
+    """
+    derived = verdict.prediction.along(verdict.measurement.sweep.axis)
+    same = derived is not None and Fraction(str(derived)) == Fraction(claimed)
+    outcome: Outcome = verdict.outcome
+    if not same:
+        outcome = "CONTRADICTS" if verdict.outcome == "AGREES" else "UNDECIDED"
+    low, high = verdict.measurement.interval(REPORTED)
+    return Evidence(
+        part=part,
+        condition=condition,
+        claimed=written(claimed),
+        predicted=verdict.predicted or "no power",
+        expected=verdict.expected,
+        measured=verdict.measurement.slope,
+        low=low,
+        high=high,
+        outcome=outcome,
+    )
+
+
+def from_estimate(
+    estimate: Estimate,
+    claimed: Number,
+    predicted: Number,
+    *,
+    part: str,
+    condition: str,
+    expected: float | None = None,
+    allowance: float = 0.0,
+    rival: float = float(RIVAL),
+) -> Evidence:
+    """Evidence from any estimate: does its interval, widened by ``allowance``, hold what the claim says?
+
+    ``expected`` is the prediction at finite size; its distance from ``predicted`` is a known bias, which the claim
+    is given as well. ``rival`` is the distance to the nearest other value that must be told apart.
+    """
+    here = float(predicted) if expected is None else expected
+    at_these_sizes = float(claimed) + here - float(predicted)
+    low, high = estimate.interval(CONFIDENCE)
+    resolution = (high - low) / 2 + allowance
+    if not math.isfinite(estimate.value):
+        outcome: Outcome = "CONTRADICTS"
+    elif abs(estimate.value - at_these_sizes) > resolution:
+        outcome = "CONTRADICTS"
+    else:
+        outcome = "AGREES" if resolution < rival / 2 else "UNDECIDED"
+    shown = estimate.interval(REPORTED)
+    return Evidence(
+        part=part,
+        condition=condition,
+        claimed=written(claimed),
+        predicted=written(predicted),
+        expected=here,
+        measured=estimate.value,
+        low=shown[0],
+        high=shown[1],
+        outcome=outcome,
+    )
+
+
+def judgement(evidence: Sequence[Evidence]) -> Judgement:
+    """The verdict on a claim: every part must hold, condition by condition."""
+    holds: dict[str, list[Outcome]] = {}
+    for each in evidence:
+        holds.setdefault(each.condition, []).append(each.outcome)
+    fails = [condition for condition, outcomes in holds.items() if "CONTRADICTS" in outcomes]
+    unclear = [condition for condition, outcomes in holds.items() if condition not in fails and "UNDECIDED" in outcomes]
+    if not holds or unclear:
+        return "undecided"
+    if not fails:
+        return "confirmed"
+    return "refuted" if len(fails) == len(holds) else "conditional"
