@@ -23,8 +23,10 @@ NFD: Final = "arXiv 2512.21075"
 TP4: Final = "Tensor Programs IV (arXiv 2011.14522)"
 TP6: Final = "Tensor Programs VI (arXiv 2310.02244)"
 COMPLETEP: Final = "CompleteP (arXiv 2505.01618)"
+INFINITE_LIMITS: Final = "Bordelon et al. (arXiv 2405.15712)"
 HERE: Final = "derived here"
 V1_ONLY: Final = "in the first version only"
+ONE_STEP_TEST: Final = "tests/laws/dynamics/test_claims_exponents.py"
 INFERRED: Final = "the printed formula could not be read; ours is an inference"
 
 
@@ -52,6 +54,107 @@ class Claim:
 
 CLAIMS: Final[tuple[Claim, ...]] = (
     # -- exponents: one step from initialization (exponents.py, blocks.py, symmetry.py)
+    Claim(
+        id="C1",
+        source=TP6,
+        summary="a deep residual net is stable at initialization if and only if alpha is at least 1/2",
+        statement="branch-sum ~ L^(1/2 - alpha) for alpha >= 1/2, growing below; Tensor Programs VI, 7.1",
+        conditions="relu on digits and tanh on Gaussian inputs; k = 1 and 2; alpha = 0, 1/4, 1/2, 1",
+        check="exponents:c1",
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C1'",
+        source=HERE,
+        summary="below alpha = 1/2 the stream grows faster than any power of depth",
+        statement="the local power of branch-sum grows with L",
+        conditions="relu on digits, and tanh, which is bounded, on Gaussian inputs; k = 1 and 2; alpha = 0 and 1/4",
+        check="exponents:c1_no_power",
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C2",
+        source=TP6,
+        summary="one-layer blocks train stably and nontrivially if and only if alpha + gamma = 1",
+        statement="feature-update@hidden1 ~ L^(1 - alpha - gamma), k = 1, c = alpha - gamma; Tensor Programs VI, 7.2",
+        conditions="relu on digits and tanh on Gaussian inputs, SGD, one step; sign descent (c = -gamma) not measured",
+        check="exponents:c2",
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C3",
+        source=NFD,
+        summary="in two-layer blocks the first internal layer stops learning with depth",
+        statement="own-update:1 ~ L^(-1/2) under depth-mup",
+        conditions="relu on digits and tanh on Gaussian inputs, SGD, one step",
+        check="exponents:c3",
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C3'",
+        source=HERE,
+        summary="the whole change of the first preactivation hides that collapse",
+        statement="total-update:1 ~ L^0 under depth-mup",
+        conditions="relu on digits and tanh on Gaussian inputs, SGD, one step",
+        check="exponents:c3_total",
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C4",
+        source=HERE,
+        summary="the second internal layer's own update collapses too",
+        statement="own-update:2 ~ L^(-1/2) under depth-mup",
+        conditions="relu on digits and tanh on Gaussian inputs, SGD, one step",
+        check="exponents:c4",
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C5",
+        source=NFD,
+        summary="a depth-aware rate on the first internal layer restores its learning",
+        statement="own-update:1 ~ L^0 with sqrt(L) on the rate of the first internal matrix",
+        conditions="relu on digits and tanh on Gaussian inputs, SGD, one step",
+        check="exponents:c5",
+        test=ONE_STEP_TEST,
+        marks=(INFERRED,),
+    ),
+    Claim(
+        id="C6",
+        source=HERE,
+        summary="the same rule makes the first internal matrix's share of stream and output blow up with depth",
+        statement="feature-update@hidden1, output-update@hidden1 ~ L^(1/2) with sqrt(L) on its rate",
+        conditions="relu on digits and tanh on Gaussian inputs, SGD, one step; sign descent and Muon are not measured",
+        check="exponents:c6",
+        test=ONE_STEP_TEST,
+        marks=(INFERRED,),
+    ),
+    Claim(
+        id="C8",
+        source=COMPLETEP,
+        summary="CompleteP keeps internal layers, stream and output learning at any depth",
+        statement="own-update:1, own-update:2, feature-update, output-update ~ L^0",
+        conditions="relu on digits and tanh on Gaussian inputs, SGD, one step; sign descent and Muon are not measured",
+        check="exponents:c8",
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C9",
+        source=COMPLETEP,
+        summary="CompleteP's blocks lose their random part at initialization",
+        statement="branch-sum ~ L^(-1/2) at alpha = 1",
+        conditions="relu on digits and tanh on Gaussian inputs, at initialization",
+        check="exponents:c9",
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C10",
+        source=INFINITE_LIMITS,
+        summary="along the stable line a block moves by L^(alpha - 1)",
+        statement="own-update:1, own-update:2 ~ L^(alpha - 1) with c = 2 alpha - 1",
+        conditions="relu on digits and tanh on Gaussian inputs, SGD, one step; alpha = 1/2, 3/4, 1",
+        check="exponents:c10",
+        test=ONE_STEP_TEST,
+    ),
     # -- gradient independence and the limit (coupling.py, convergence.py)
     # -- learning-rate transfer and where depth stops helping (transfer.py)
 )
