@@ -23,6 +23,8 @@ NFD: Final = "arXiv 2512.21075"
 TP4: Final = "Tensor Programs IV (arXiv 2011.14522)"
 TP6: Final = "Tensor Programs VI (arXiv 2310.02244)"
 COMPLETEP: Final = "CompleteP (arXiv 2505.01618)"
+EVERETT: Final = "Everett et al. (arXiv 2407.05872)"
+SPECTRAL: Final = "arXiv 2310.17813"
 INFINITE_LIMITS: Final = "Bordelon et al. (arXiv 2405.15712)"
 HERE: Final = "derived here"
 V1_ONLY: Final = "in the first version only"
@@ -129,6 +131,15 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         marks=(INFERRED,),
     ),
     Claim(
+        id="C7",
+        source=HERE,
+        summary="the first internal matrices change the output by a sum of one sign over blocks",
+        statement="df = -chi eta_1 sum_l |df/dW_1,l|^2 + O(eta^2)",
+        conditions="plain net, one logit, mean squared error, one example; relu, tanh, gelu; n = 16 to 64, L = 4 to 64",
+        check="blocks:c7",
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
         id="C8",
         source=COMPLETEP,
         summary="CompleteP keeps internal layers, stream and output learning at any depth",
@@ -153,6 +164,69 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         statement="own-update:1, own-update:2 ~ L^(alpha - 1) with c = 2 alpha - 1",
         conditions="relu on digits and tanh on Gaussian inputs, SGD, one step; alpha = 1/2, 3/4, 1",
         check="exponents:c10",
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C11",
+        source=TP6,
+        summary="only alpha = 1/2 keeps features diverse across depth",
+        statement="increments of the trained stream over a depth fraction e: e^(1/2) at alpha = 1/2, e at alpha = 1",
+        conditions="k = 1; relu on digits, tanh on Gaussian inputs; L = 128 and 256; three SGD steps",
+        check="blocks:c11",
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C12",
+        source=TP6,
+        summary="blocks may be linearised in their own weights if and only if alpha < 1",
+        statement="error of the linearised block beside its change: L^(alpha - 1), at a kink L^((alpha - 1)/2)",
+        conditions="k = 2; relu (a kink) and gelu on digits, tanh on Gaussian inputs; L = 16 to 256; three SGD steps",
+        check="blocks:c12",
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C13",
+        source=COMPLETEP,
+        summary="products of two updates keep up with single ones only at alpha = 1",
+        statement="|dW_2|/|W_2| ~ L^(alpha - 1); derived here: summed over depth, second over first ~ L^(2 (alpha - 1))",
+        conditions="k = 2, c = 2 alpha - 1; relu on digits, tanh on Gaussian inputs; L = 16 to 256; three SGD steps",
+        check="blocks:c13",
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C23",
+        source=TP4,
+        summary="one exponent r decides between feature learning and a kernel",
+        statement="feature-update ~ n^(-r), r = 0 under muP, 1/2 under SP and NTK",
+        conditions="three printed, eight drawn stable parametrizations; relu on digits, tanh on Gaussian inputs; SGD",
+        check="symmetry:c23",
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C24",
+        source=EVERETT,
+        summary="each parametrization has rates under which every layer moves by order one",
+        statement="own-update of every role ~ n^0 under SP, NTK, muP, MFP with the printed rates, full alignment",
+        conditions="the rows of SGD; those of Adam are not measured; relu on digits, tanh on Gaussian inputs",
+        check="symmetry:c24",
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C25",
+        source=TP4,
+        summary="multiplier, initialization and rate trade against each other without any effect",
+        statement="equal trajectories under (a, b, c) -> (a + theta, b - theta, c - 2 theta)",
+        conditions="SGD, five steps in float64, theta drawn; the rules of Adam and Adafactor are not measured",
+        check="symmetry:c25",
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C28",
+        source=SPECTRAL,
+        summary="feature learning is a condition on spectral norms",
+        statement="|m W|_2, |m dW|_2 ~ sqrt(n_out/n_in) for every role",
+        conditions="muP (coordinates B), depth-mup (coordinates A); relu on digits, tanh on Gaussian inputs; SGD",
+        check="symmetry:c28",
         test=ONE_STEP_TEST,
     ),
     # -- gradient independence and the limit (coupling.py, convergence.py)
