@@ -23,7 +23,7 @@ CHUNK = 1 << 22
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairs:
-    """Nets fed with two inputs of mean square one and overlap ``both``: the question ``initial_covariances`` answers."""
+    """Nets fed with two inputs of mean square one and overlap ``both``."""
 
     activation: str
     width: int

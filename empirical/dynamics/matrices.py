@@ -18,10 +18,12 @@ Source: conditioning of Gaussian matrices on their products, as in Bolthausen (a
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 import torch
 from torch import Tensor
+
+PASSES: Final = 2
 
 Draw = Callable[[int], Tensor]
 
@@ -72,10 +74,12 @@ class Side:
             rest = columns - torch.bmm(self.basis, old)
         directions, new = torch.linalg.qr(rest)
         if self.basis is not None:
-            # Columns that hardly leave the old span give directions of rounding; turn them out of it as well.
-            directions = directions - torch.bmm(self.basis, self.components(directions))
-            directions, turned = torch.linalg.qr(directions)
-            new = torch.bmm(turned, new)
+            # A column inside the old span leaves a direction of rounding, which must be turned out of the span again
+            # and again: its first remainder is small, and only the one after that is clean.
+            for _ in range(PASSES):
+                directions = directions - torch.bmm(self.basis, self.components(directions))
+                directions, turned = torch.linalg.qr(directions)
+                new = torch.bmm(turned, new)
         return directions, old, new
 
     def extend(self, directions: Tensor, images: Tensor) -> None:

@@ -112,7 +112,7 @@ def from_estimate(
     allowance: float = 0.0,
     rival: float = float(RIVAL),
 ) -> Evidence:
-    """Evidence from any estimate: does its interval, widened by ``allowance``, hold what the claim says?
+    """Evidence from any estimate: whether its interval, widened by ``allowance``, holds what the claim says.
 
     ``expected`` is the prediction at finite size; its distance from ``predicted`` is a known bias, which the claim
     is given as well. ``rival`` is the distance to the nearest other value that must be told apart.

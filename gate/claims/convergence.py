@@ -1,0 +1,251 @@
+r"""Claims about the limit: how fast finite nets reach it, whether it is the one announced, and what that explains.
+
+Errors are biases, averages over members beside exact values: of order 1/n with a coefficient of one tenth to one half,
+which shows best at n = 2..16 with some 10^5 members, and of order 1/L, which shows at large n. Averages are taken over
+batches of members, and batches are left out in turn (a jackknife of what would be 10^5 rows).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from powercount.claims.coupling import members, run_of
+from powercount.claims.finding import Evidence, from_estimate
+from powercount.claims.runs import Rows, mean, members_of, slope_expected, slope_of
+from powercount.claims.study import Study
+from powercount.derivations.dynamics.covariances import Pair, at_depth, in_the_limit
+from powercount.derivations.dynamics.first_step import first_step, first_step_limit
+from powercount.empirical.dynamics.convergence import Pairs, initial_covariances, smallest_eigenvalues
+from powercount.empirical.dynamics.coupling import moved_output
+from powercount.empirical.dynamics.training import Run, Trajectory, train
+
+NARROW: Final = (2, 4, 8, 16)
+BATCHES: Final = 50
+OVERLAP: Final = 0.5
+SHALLOW: Final = 4
+REFERENCE: Final = 256
+
+
+def columns(pair: Pair) -> Rows:
+    """A pair's covariances as one row."""
+    return np.asarray([pair.first, pair.second, pair.both])
+
+
+def batches_at_start(study: Study, activation: str, width: int, depth: int, count: int, horizon: float) -> Rows:
+    """Covariances of two inputs averaged over each of ``BATCHES`` batches of ``count`` members, shape (BATCHES, 3)."""
+    asked = [
+        Pairs(
+            activation=activation,
+            width=width,
+            depth=depth,
+            both=OVERLAP,
+            members=count,
+            horizon=horizon,
+            seed=BATCHES * study.seed + batch,
+        )
+        for batch in range(BATCHES)
+    ]
+    name = f"covariances of {BATCHES} batches from {asked[0]!r}"
+    return np.asarray(study.cell(name, lambda: [initial_covariances(each).mean(dim=0).tolist() for each in asked]))
+
+
+def c17_start(study: Study) -> list[Evidence]:
+    """At initialization forward covariances reach their limit as 1/n at fixed L and as 1/L at large n."""
+    found, start = [], Pair(1, 1, OVERLAP)
+    cases = (("erf", 4.0),) if study.quick else (("relu", 1.0), ("erf", 4.0))
+    for activation, horizon in cases:
+        condition = f"{activation}, T = {horizon:g}, two inputs"
+        exact = columns(at_depth(activation, start, SHALLOW, horizon))
+        count = 8000 if study.quick else 20000
+        narrow = np.stack([batches_at_start(study, activation, n, SHALLOW, count, horizon) for n in NARROW], axis=1)
+        found.append(
+            from_estimate(
+                slope_of(lambda rows, exact=exact: (mean(rows) - exact).mean(axis=1), narrow, NARROW),  # type: ignore[misc]
+                -1,
+                -1,
+                part="power of n of the bias",
+                condition=condition,
+                rival=0.5,
+            )
+        )
+        limit = columns(in_the_limit(activation, start, horizon))
+        deep = (2, 4, 8) if study.quick else (2, 4, 8, 16)
+        wide, count = 512, 160 if study.quick else 400
+        at = np.stack([batches_at_start(study, activation, wide, depth, count, horizon) for depth in deep], axis=1)
+        biases = [(columns(at_depth(activation, start, depth, horizon)) - limit).mean() for depth in deep]
+        found.append(
+            from_estimate(
+                slope_of(lambda rows, limit=limit: (mean(rows) - limit).mean(axis=1), at, deep),  # type: ignore[misc]
+                -1,
+                -1,
+                part="power of L of the bias",
+                condition=condition,
+                expected=slope_expected(biases, deep),
+                # 1/n beside 1/L at the ends of the sweep: under 1/2 a coefficient, n = 512 against L = 16.
+                allowance=0.5 * max(deep) / wide,
+                rival=0.5,
+            )
+        )
+    return found
+
+
+def _narrow_steps(study: Study, activation: str, width: int, *, tied: bool) -> Rows:
+    """The output's movement averaged over batches of small dense nets, shape (BATCHES,)."""
+    count = 1000 if study.quick else 8000
+    run = replace(run_of(study, activation, SHALLOW, tied=tied, width=width, kind="dense"), pooled=True)
+
+    def compute() -> list[float]:
+        return [
+            float(moved_output(train(run, range(batch * count, (batch + 1) * count))).mean())
+            for batch in range(BATCHES)
+        ]
+
+    return np.asarray(study.cell(f"output moved in {BATCHES} batches of {count} of {run!r}", compute))
+
+
+def c17_width(study: Study) -> list[Evidence]:
+    """In training the output's movement reaches its infinite-width value as 1/n at fixed depth, tied and decoupled."""
+    found, exact = [], {}
+    for activation in ("tanh",) if study.quick else ("tanh", "relu"):
+        here = first_step(activation, SHALLOW)
+        exact = {True: here.tied, False: here.decoupled}
+        for tied, value in exact.items():
+            narrow = np.stack([_narrow_steps(study, activation, n, tied=tied) for n in NARROW], axis=1)
+            found.append(
+                from_estimate(
+                    slope_of(lambda rows, value=value: mean(rows) - value, narrow, NARROW),  # type: ignore[misc]
+                    -1,
+                    -1,
+                    part="power of n of the bias of the output's movement",
+                    condition=f"{activation}, {'tied' if tied else 'decoupled'}",
+                    rival=0.5,
+                )
+            )
+    return found
+
+
+def c17_depth(study: Study) -> list[Evidence]:
+    """In training 1/L at large n: each net to its own limit, and the tied net to the limit announced, R = S = 0."""
+    found, deep = [], (2, 4, 8) if study.quick else (2, 4, 8, 16)
+    for activation in ("relu",) if study.quick else ("relu", "linear"):
+        limit = dict(zip((True, False), first_step_limit(activation), strict=True))
+        wide = {
+            tied: np.stack([_moved(study, run_of(study, activation, depth, tied=tied)) for depth in deep], axis=1)
+            for tied in (True, False)
+        }
+        for tied, to, condition in (
+            (True, True, "tied net to its own limit"),
+            (False, False, "decoupled net to its own limit"),
+            (True, False, "tied net to Neural Feature Dynamics as described, R = S = 0"),
+        ):
+            here = [first_step(activation, depth) for depth in deep]
+            gaps = [(each.tied if tied else each.decoupled) - limit[to] for each in here]
+            found.append(
+                from_estimate(
+                    slope_of(lambda rows, at=limit[to]: mean(rows) - at, wide[tied], deep),  # type: ignore[misc]
+                    -1,
+                    -1 if tied == to else 0,
+                    part="power of L of the distance of the output's movement",
+                    condition=f"{activation}, {condition}",
+                    expected=slope_expected(gaps, deep),
+                    rival=0.5,
+                )
+            )
+    return found
+
+
+def _moved(study: Study, run: Run) -> Rows:
+    rows: Rows = members_of(study, run, 4 * members(study), (moved_output,))[:, 0]
+    return rows
+
+
+def _eigenvalues(trajectory: Trajectory) -> Tensor:
+    """The smallest eigenvalues of feature and gradient covariances at mid-depth, shape (S, 2)."""
+    return torch.stack(smallest_eigenvalues(trajectory, (trajectory.run.depth + 1) // 2), dim=1)
+
+
+def c17_eigenvalue(study: Study) -> list[Evidence]:
+    """Features and gradients of different samples and steps stay linearly independent as the width grows."""
+    widths = (256, 512, 1024) if study.quick else (512, 1024, 2048, 4096)
+    found = []
+    for activation in ("relu", "tanh"):
+        at = np.stack(
+            [
+                members_of(
+                    study, fitted(study, activation, 16, width=width), 16 if study.quick else 32, (_eigenvalues,)
+                )
+                for width in widths
+            ],
+            axis=1,
+        )
+        for place, what in enumerate(("features", "gradients")):
+            found.append(
+                from_estimate(
+                    slope_of(mean, at[:, :, place], widths),
+                    0,
+                    0,
+                    part=f"power of n of the smallest eigenvalue, {what} (mean {at[:, -1, place].mean():.1e})",
+                    condition=activation,
+                    rival=0.5,
+                )
+            )
+    return found
+
+
+def fitted(study: Study, activation: str, depth: int, *, width: int, steps: int = 3, tied: bool = True) -> Run:
+    """A few steps of order one on four digits."""
+    return Run(
+        width=width,
+        depth=depth,
+        activation=activation,
+        steps=steps,
+        samples=4,
+        rate=0.5,
+        tied=tied,
+        kind="lazy",
+        seed=study.seed,
+        centred=True,
+    )
+
+
+def final_loss(trajectory: Trajectory) -> Tensor:
+    """The loss after the last step over the first, shape (S,)."""
+    return trajectory.losses[-1] / trajectory.losses[0]
+
+
+def approach(study: Study, activation: str, deep: Sequence[int], width: int) -> Rows:
+    """Final losses by depth, the reference depth last, shape (members, depths + 1)."""
+    count = 32 if study.quick else 64
+    return np.stack(
+        [
+            members_of(study, fitted(study, activation, depth, width=width), count, (final_loss,))[:, 0]
+            for depth in (*deep, REFERENCE)
+        ],
+        axis=1,
+    )
+
+
+def c30(study: Study) -> list[Evidence]:
+    """Depth helps less and less: the loss approaches its infinite-depth value as 1/L and stops there."""
+    found, deep = [], (2, 4, 8)
+    for activation in ("relu",) if study.quick else ("relu", "tanh"):
+        losses = approach(study, activation, deep, 512 if study.quick else 2048)
+        at_reference = [1 / depth - 1 / REFERENCE for depth in deep]
+        found.append(
+            from_estimate(
+                slope_of(lambda rows: mean(rows)[:-1] - mean(rows)[-1], losses, deep),
+                -1,
+                -1,
+                part=f"power of L of the loss above its value at L = {REFERENCE}",
+                condition=f"{activation}, k = 1, digits, 3 steps",
+                expected=slope_expected(at_reference, deep),
+                rival=0.5,
+            )
+        )
+    return found

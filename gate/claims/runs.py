@@ -1,0 +1,66 @@
+"""Ensembles of training runs for the claims: one row a member, cell by cell, and the statistics claims ask of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from powercount.claims.study import Study
+from powercount.empirical.dynamics.training import Run, Trajectory, train
+from powercount.empirical.fit import Estimate, jackknife, least_squares_weights
+
+Rows = NDArray[np.float64]
+Read = Callable[[Trajectory], Tensor]
+
+ROOM: Final = 1 << 31  # bytes of members trained at once
+
+
+def members_of(study: Study, run: Run, members: int, reads: Sequence[Read]) -> Rows:
+    """What is read off each member's trajectory, shape (members, readings); a reading may have several columns."""
+
+    def compute() -> list[list[float]]:
+        size, rows = max(1, min(members, ROOM // run.memory())), []
+        for first in range(0, members, size):
+            trajectory = train(run, range(first, min(first + size, members)))
+            columns = [read(trajectory).reshape(len(trajectory.losses[0]), -1).numpy() for read in reads]
+            rows.extend(np.concatenate(columns, axis=1).tolist())
+        return rows
+
+    names = ", ".join(read.__name__ for read in reads)
+    return np.asarray(study.cell(f"{names} of {members} members of {run!r}", compute))
+
+
+def mean_of(members: Rows) -> Estimate:
+    """The mean of one reading, shape (members,)."""
+    return jackknife(lambda rows: float(rows.mean()), members)
+
+
+def ratio_of_means(over: Rows, under: Rows) -> Estimate:
+    """mean(over)/mean(under), of members that share their random numbers."""
+    both = np.stack([over, under], axis=1)
+    return jackknife(lambda rows: float(rows[:, 0].mean() / rows[:, 1].mean()), both)
+
+
+def slope_of(quantity: Callable[[Rows], Rows], members: Rows, sizes: Sequence[int]) -> Estimate:
+    """The slope of log |quantity| against log size.
+
+    ``members`` has one row a member and the sizes on its second axis; ``quantity`` reduces the members to one number
+    a size, such as the mean. Members are resampled, sizes never.
+    """
+    weights = least_squares_weights(sizes)
+    return jackknife(lambda rows: float(weights @ np.log(np.abs(quantity(rows)))), members)
+
+
+def slope_expected(values: Sequence[float], sizes: Sequence[int]) -> float:
+    """The slope of exact values at the same sizes."""
+    return float(least_squares_weights(sizes) @ np.log(np.abs(np.asarray(values))))
+
+
+def mean(rows: Rows) -> Rows:
+    """The mean over members."""
+    averaged: Rows = rows.mean(axis=0)
+    return averaged
