@@ -23,14 +23,17 @@ u = L^(-1/2): linearisable, second over first L^(-1/2) in norms and L^(-1) in th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
 from typing import Final
 
 import sympy
 from sympy import Expr, Integer, Rational, Symbol
 
 from powercount.derivations.forward import ALPHA, KINKED, powers_of
+from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
-from powercount.derivations.recipe import Recipe, observable_named
+from powercount.derivations.recipe import Power, Recipe, observable_named
 from powercount.derivations.scale import ONE, Scale, added, over_depth, product
 from powercount.derivations.steps import Chain, Step
 
@@ -39,6 +42,17 @@ COMPLETEP: Final = "CompleteP (arXiv 2505.01618)"
 EPSILON: Final = Symbol("epsilon", positive=True)
 DEPTH: Final = Symbol("L", positive=True)
 RATE: Final = Symbol("eta", positive=True)
+
+
+def blocks_at(alpha: Fraction, rates: Sequence[Fraction], activation: str = "relu") -> Recipe:
+    """Width-muP with L^(-alpha) on every branch and L^(c_j) on the rate of internal layer j."""
+    base = named_recipe("depth-mup", layers=len(rates), activation=activation)
+    hidden = tuple(
+        replace(role, learning_rate=Power(width=role.learning_rate.width, depth=rate))
+        for role, rate in zip(base.parametrization.hidden, rates, strict=True)
+    )
+    name = f"alpha = {alpha}, c = {', '.join(str(rate) for rate in rates)}"
+    return replace(base, name=name, parametrization=replace(base.parametrization, hidden=hidden, branch=-alpha))
 
 
 def change_along_gradient(f: Expr, weights: Sequence[Symbol], target: Expr) -> tuple[Expr, Expr]:

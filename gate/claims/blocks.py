@@ -29,10 +29,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sympy import Rational
 
-from powercount.claims.exponents import HALF, blocks_at
+from powercount.claims.exponents import HALF
 from powercount.claims.finding import Evidence, from_estimate
 from powercount.claims.study import Study
-from powercount.derivations.dynamics.blocks import block_power, diversity
+from powercount.derivations.dynamics.blocks import block_power, blocks_at, diversity
 from powercount.derivations.recipe import Recipe
 from powercount.empirical.dynamics.blocks import (
     Training,
@@ -63,8 +63,7 @@ ONE_PERCENT: Final = 0.01
 
 
 def _recipe(alpha: Fraction, layers: int, activation: str) -> Recipe:
-    recipe = blocks_at(alpha, (2 * alpha - 1,) * layers)
-    return replace(recipe, block=replace(recipe.block, activation=activation))
+    return blocks_at(alpha, (2 * alpha - 1,) * layers, activation)
 
 
 def _training(study: Study, data: str, examples: int) -> Training:

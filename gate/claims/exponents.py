@@ -15,7 +15,7 @@ depth-mup has alpha = 1/2 and c_1 = 0, so own-update:1 ~ L^(c_1 - alpha) = L^(-1
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
@@ -23,9 +23,10 @@ from typing import Final
 
 from powercount.claims.finding import Evidence, from_verdict
 from powercount.claims.study import Study
+from powercount.derivations.dynamics.blocks import blocks_at
 from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
-from powercount.derivations.recipe import Axis, Power, Recipe, observable_named
+from powercount.derivations.recipe import Axis, Recipe, observable_named
 from powercount.empirical.fit import Estimate
 from powercount.empirical.sweep import Sweep
 from powercount.verdict import CONFIDENCE, REPORTED, RIVAL, Outcome, Verdict
@@ -97,17 +98,6 @@ def powers(
     return found
 
 
-def blocks_at(alpha: Fraction, rates: Sequence[Fraction]) -> Recipe:
-    """Width-muP with L^(-alpha) on every branch and L^(c_j) on the rate of internal layer j."""
-    base = named_recipe("depth-mup", layers=len(rates))
-    hidden = tuple(
-        replace(role, learning_rate=Power(width=role.learning_rate.width, depth=rate))
-        for role, rate in zip(base.parametrization.hidden, rates, strict=True)
-    )
-    name = f"alpha = {alpha}, c = {', '.join(str(rate) for rate in rates)}"
-    return replace(base, name=name, parametrization=replace(base.parametrization, hidden=hidden, branch=-alpha))
-
-
 def growing(estimate: Estimate, *, part: str, condition: str, claimed: str, derived: str, expected: float) -> Evidence:
     """Evidence that a slope is positive; it fails where the slope is seen to be less than a quarter, the rival."""
     low, high = estimate.interval(CONFIDENCE)
@@ -132,8 +122,7 @@ def unstable(study: Study) -> Iterator[tuple[str, str, Verdict, Verdict]]:
     for layers in (1, 2):
         for alpha in (Fraction(1, 4),) if study.quick else (Fraction(0), Fraction(1, 4)):
             for activation, data in CONDITIONS:
-                recipe = blocks_at(alpha, (Fraction(0),) * layers)
-                recipe = replace(recipe, block=replace(recipe.block, activation=activation))
+                recipe = blocks_at(alpha, (Fraction(0),) * layers, activation)
                 # Two seeds, so that the two slopes share no draw and their errors add as squares.
                 early = replace(sizes, data=data, seed=study.seed)
                 late = replace(early, sizes=LATE, seed=study.seed + 1)

@@ -1,0 +1,47 @@
+"""A claim as the ledger keeps it, the names of its sources, and the marks a reader is warned by.
+
+A claim is a printed sentence, put here in our own words, with its formal statement and the exponents it gives.
+``check`` names the function ("module:function" in this folder) that derives, measures and judges it; ``test`` the
+law file that holds the same under pytest. Verdicts are never written here: they are measured.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from powercount.claims.finding import Evidence
+    from powercount.claims.study import Study
+
+NFD: Final = "arXiv 2512.21075"
+TP4: Final = "Tensor Programs IV (arXiv 2011.14522)"
+TP6: Final = "Tensor Programs VI (arXiv 2310.02244)"
+COMPLETEP: Final = "CompleteP (arXiv 2505.01618)"
+HERE: Final = "derived here"
+V1_ONLY: Final = "in the first version only"
+INFERRED: Final = "the printed formula could not be read; ours is an inference"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One claim: ``summary`` in our words, ``statement`` as a formula; ``conditions`` under which it is tried."""
+
+    id: str
+    source: str
+    summary: str
+    statement: str
+    conditions: str
+    check: str
+    test: str
+    marks: tuple[str, ...] = ()
+
+    def evidence(self, study: Study) -> Sequence[Evidence]:
+        """Derive and measure the claim now."""
+        module, _, function = self.check.partition(":")
+        found: Callable[[Study], Sequence[Evidence]] = getattr(
+            importlib.import_module(f"powercount.claims.{module}"), function
+        )
+        return found(study)

@@ -1,0 +1,84 @@
+"""Law: every claim about exponents of one step, blocks and width has the verdict found for it, measured quickly."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+from powercount.claims.exponents import powers
+from powercount.claims.finding import judgement
+from powercount.claims.register import CLAIMS, claim_named
+from powercount.claims.study import Study
+from powercount.claims.symmetry import PRINTED_R, exponent_r, is_stable, moved
+from powercount.derivations.dynamics.blocks import blocks_at
+from powercount.derivations.named import named_recipe
+from powercount.empirical.dynamics.equivalence import output_difference
+from powercount.empirical.dynamics.spectral import spectral_along_width
+from powercount.empirical.fit import fit_slope
+
+CONFIRMED = ("C1", "C2", "C3", "C3'", "C4", "C5", "C6", "C7", "C8", "C9", "C10", "C11", "C12", "C13")
+CONFIRMED_IN_WIDTH = ("C23", "C24", "C25", "C28")
+# Without a depth rule relu's stream outgrows any power; tanh adds bounded branches, whose sum is L^(1/2 - alpha).
+CONDITIONAL = ("C1'",)
+VERDICT = dict.fromkeys((*CONFIRMED, *CONFIRMED_IN_WIDTH), "confirmed") | dict.fromkeys(CONDITIONAL, "conditional")
+
+
+@pytest.mark.parametrize("name", VERDICT)
+def test_claim_has_the_verdict_found_for_it(name, ledger):
+    """Derive, measure and judge the claim on its quick sizes."""
+    evidence = claim_named(name).evidence(Study(quick=True))
+    found = judgement(evidence)
+    ledger.note(f"claim {name}", f"{found}, {len(evidence)} pieces of evidence")
+    assert found == VERDICT[name], [each.as_row() for each in evidence if each.outcome != "AGREES"]
+
+
+def test_every_claim_of_these_files_is_held_here():
+    """No claim checked by exponents, blocks or symmetry is left out."""
+    ours = {claim.id for claim in CLAIMS if claim.check.split(":")[0] in ("exponents", "blocks", "symmetry")}
+    assert ours == set(VERDICT)
+
+
+def test_twin_a_claim_that_is_off_by_a_quarter_is_refuted():
+    """own-update:1 ~ L^(-1/4) under depth-mup: refuted by the same measurement that confirms L^(-1/2)."""
+    assert (
+        judgement(powers(Study(quick=True), named_recipe("depth-mup"), {"own-update:1": Fraction(-1, 4)})) == "refuted"
+    )
+
+
+def test_blocks_at_one_half_are_depth_mup():
+    """blocks_at spells out the named recipes' powers."""
+    half, one = Fraction(1, 2), Fraction(1)
+    for name, alpha, rates in (
+        ("depth-mup", half, (Fraction(0),) * 2),
+        ("depth-mup-sqrt", half, (half, Fraction(0))),
+        ("completep", one, (one, one)),
+    ):
+        assert blocks_at(alpha, rates).parametrization == named_recipe(name).parametrization
+
+
+def test_printed_values_of_r():
+    """Tensor Programs IV, table 1: SP at rate 1/n and NTK have r = 1/2, muP r = 0, and all are stable."""
+    for r, row in PRINTED_R.values():
+        assert exponent_r(row) == r
+        assert is_stable(row)
+
+
+def test_twin_trajectories_part_under_a_wrong_rate():
+    """c - theta, Adam's rule, is no symmetry of SGD: outputs differ by order one, and by rounding under c - 2 theta."""
+    recipe, theta = named_recipe("mup", activation="tanh"), Fraction(1, 4)
+    # 1e-16 an operation, some 1e3 of them in a row; a wrong rate moves the output itself.
+    assert output_difference(recipe, moved(recipe, theta, -2), seed=3, data="gaussian") < 1e-12
+    assert output_difference(recipe, moved(recipe, theta, -1), seed=3, data="gaussian") > 0.1
+    assert output_difference(recipe, recipe, seed=3, data="gaussian") == 0
+
+
+def test_twin_standard_parametrization_misses_the_spectral_condition():
+    """|m dW|_2 of a hidden matrix under SP falls by about n^(-1/2) where the condition says n^0."""
+    widths = (32, 64, 128)
+    settings = {"depth": 3, "members": 48, "seed": 0, "data": "digits", "examples": 4}
+    squares = spectral_along_width(named_recipe("sp"), widths, **settings)["hidden1 step"]
+    low, high = fit_slope(squares, widths).interval(0.99)
+    # Further from 0 than from -1/2, beyond noise.
+    assert high < -0.25
+    assert low > -0.75
