@@ -1,4 +1,4 @@
-"""The command ``powercount``: laws, derive, measure, verify.
+"""The command ``powercount``: laws, derive, measure, verify; claims, nfd, transfer.
 
 Exit codes: 0 agrees (or nothing to judge), 1 contradicts, 3 undecided, 2 bad usage or bad input, with one
 line that names the value and the remedy. ``laws`` and ``derive`` never import torch.
@@ -17,6 +17,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from powercount import __version__
+from powercount.claims import command as claims
 from powercount.derivations.recipe import (
     ACTIVATIONS,
     AXES,
@@ -31,6 +32,8 @@ from powercount.derivations.recipe import (
     observable_named,
     observables,
 )
+from powercount.dynamics import limit_command as limit
+from powercount.dynamics import transfer_command as transfer
 
 if TYPE_CHECKING:
     from powercount.empirical.sweep import Sweep
@@ -97,6 +100,9 @@ def parser() -> Parser:
         made.add_argument("--seed", type=int, default=0, help="the seed everything is drawn from (0)")
         made.add_argument("--steps", type=int, default=0, help="real optimizer steps; 0: one infinitesimal step (0)")
         made.add_argument("--data", choices=DATA, default="digits")
+    claims.add_verb(verbs)
+    limit.add_verb(verbs)
+    transfer.add_verb(verbs, Parser)
     return top
 
 
@@ -266,13 +272,24 @@ def show_verdicts(given: argparse.Namespace) -> int:
     return UNDECIDED if "UNDECIDED" in outcomes else AGREES
 
 
-VERBS = {"laws": show_laws, "derive": show_derivation, "measure": show_measurement, "verify": show_verdicts}
+VERBS = {
+    "laws": show_laws,
+    "derive": show_derivation,
+    "measure": show_measurement,
+    "verify": show_verdicts,
+    "claims": claims.show_claims,
+    "nfd": limit.show_limit,
+    "transfer": transfer.show_transfer,
+}
+RESUMABLE = ("claims", "nfd", "transfer")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
+    verb = ""
     try:
         given = parser().parse_args(arguments)
+        verb = given.verb
         code = VERBS[given.verb](given)
         sys.stdout.flush()
         return code
@@ -280,7 +297,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"powercount: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("powercount: interrupted; nothing was written", file=sys.stderr)
+        kept = "what is done is kept; the same command goes on" if verb in RESUMABLE else "nothing was written"
+        print(f"powercount: interrupted; {kept}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from powercount.derivations.recipe import Axis
@@ -15,15 +15,18 @@ from powercount.verify import Suspect
 COLOUR = {"AGREES": "green", "CONTRADICTS": "red", "UNDECIDED": "yellow"}
 
 
-def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on standard output."""
+def print_table(
+    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], colours: Mapping[str, str] = COLOUR
+) -> None:
+    """A table on standard output; on a terminal ``colours`` says which cells wear one."""
     if sys.stdout.isatty():
         from rich.console import Console
+        from rich.markup import escape
         from rich.table import Table
 
         table = Table(*header, title=title, title_justify="left")
         for row in rows:
-            table.add_row(*(f"[{COLOUR[cell]}]{cell}[/]" if cell in COLOUR else cell for cell in row))
+            table.add_row(*(f"[{colours[cell]}]{cell}[/]" if cell in colours else escape(cell) for cell in row))
         Console().print(table)
         return
     print(title)

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import mul
 from typing import Any, Final
 
 import sympy
@@ -104,14 +105,12 @@ class _Solver:
                 here = vector[start : start + len(table)]
                 alive = any(coefficient != 0 for coefficient in here)
                 for a, row in enumerate(table):
-                    dual[start + a] = (
-                        task.squared_beta * sum(c * x for c, x in zip(row, here, strict=True)) if alive else 0
-                    )
+                    dual[start + a] = task.squared_beta * sum(map(mul, row, here)) if alive else 0
         return vector, dual
 
 
 def _dot(one: Vector, dual: Vector) -> Number:
-    return sum(x * y for x, y in zip(one, dual, strict=True) if x != 0 and y != 0)
+    return sum(map(mul, one, dual))
 
 
 def _grown(table: Table, row: Vector) -> None:
@@ -123,9 +122,7 @@ def _grown(table: Table, row: Vector) -> None:
 
 def _plus(vector: Vector, factor: Number, other: Vector) -> None:
     if factor != 0:
-        for place, value in enumerate(other):
-            if value != 0:
-                vector[place] = vector[place] + factor * value
+        vector[:] = [here + factor * there if there != 0 else here for here, there in zip(vector, other, strict=True)]
 
 
 def solve(task: LinearTask) -> LinearTrajectory:

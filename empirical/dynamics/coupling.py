@@ -7,7 +7,8 @@ shape (S,), averaged over the layers; one sample, hidden matrices only.
 chance        mean square of the cosine between zeta_l and phi_l^0 before any step: 1/n for independent directions
 single_layer  the share of W_l(0)(phi_l^1 - phi_l^0) along delta_l^0, signed, over the size of W_l(0) phi_l^1
 adjacent      the same through the update of block l - 1 alone, times beta: one layer's share of the stream
-moved         |h_L^1 - h_L^0|^2 and -(f^1 - f^0)/(eta e): what the step did to features and output
+moved         |h_L^1 - h_L^0|^2 and -(f^1 - f^0): what the step did to features and output
+All but the first are per unit of eta e, the rate times the error.
 
 Worked line: for independent zeta and phi the cosine has mean square 1/n exactly.
 """
@@ -34,6 +35,11 @@ def chance(trajectory: Trajectory) -> Tensor:
     return torch.stack(cosines).mean(dim=0)
 
 
+def unit(trajectory: Trajectory) -> Tensor:
+    """eta e, shape (S,): one sample, one output."""
+    return trajectory.run.rate * trajectory.errors[0].flatten(1)[:, 0]
+
+
 def single_layer(trajectory: Trajectory) -> Tensor:
     """The signed share of W_l(0)(phi^1 - phi^0) along delta_l, over |phi^1|."""
     shares = []
@@ -41,7 +47,7 @@ def single_layer(trajectory: Trajectory) -> Tensor:
         before, after = trajectory.signals[0][block], trajectory.signals[1][block]
         delta = trajectory.gradients[0][block + 1]
         shares.append(inner(zeta, after - before) / (inner(delta, delta) * inner(after, after)).sqrt())
-    return torch.stack(shares).mean(dim=0)
+    return torch.stack(shares).mean(dim=0) / unit(trajectory).abs()
 
 
 def adjacent(trajectory: Trajectory) -> Tensor:
@@ -55,16 +61,16 @@ def adjacent(trajectory: Trajectory) -> Tensor:
         above = trajectory.gradients[0][block + 1]
         response = inner(zeta, phi(stream + own) - trajectory.signals[0][block])
         shares.append(run.beta * response / (inner(above, above) * inner(stream, stream)).sqrt())
-    return torch.stack(shares).mean(dim=0)
+    return torch.stack(shares).mean(dim=0) / unit(trajectory).abs()
 
 
 def moved_output(trajectory: Trajectory) -> Tensor:
     """-(f^1 - f^0)/(eta e), shape (S,): one sample, one output."""
     change = (trajectory.outputs[1] - trajectory.outputs[0]).flatten(1)[:, 0]
-    return -change / (trajectory.run.rate * trajectory.errors[0].flatten(1)[:, 0])
+    return -change / unit(trajectory)
 
 
 def moved_features(trajectory: Trajectory) -> Tensor:
     """|h_L^1 - h_L^0|^2/n over (eta e)^2, shape (S,)."""
     change = trajectory.streams[1][-1] - trajectory.streams[0][-1]
-    return inner(change, change) / (trajectory.run.rate * trajectory.errors[0].flatten(1)[:, 0]).square()
+    return inner(change, change) / unit(trajectory).square()

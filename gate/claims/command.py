@@ -1,0 +1,142 @@
+"""``powercount claims``: the ledger as it was last measured, or claims measured again.
+
+Exit codes: 0 every verdict is the recorded one, 1 some verdict differs from the record, 3 some claim is undecided
+that the record decides, 2 bad input. An interrupt keeps what is done: the same command goes on from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from powercount.claims.record import FindingRow, finding_row, recorded, write_record
+from powercount.claims.register import CLAIMS, Claim, claim_named
+from powercount.claims.study import Study
+
+COLOUR: Final = {"confirmed": "green", "refuted": "red", "conditional": "yellow", "undecided": "magenta"}
+HEADER: Final = ("claim", "verdict", "claimed", "predicted", "measured", "95 % interval", "what it says")
+AGREES, DIFFERS, UNDECIDED = 0, 1, 3
+
+
+def kept_in(verb: str) -> Path:
+    """Where the cells of an interrupted study of one verb are kept."""
+    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(root) / "powercount" / verb
+
+
+def add_verb(verbs: Any) -> None:
+    """Describe ``claims`` on the command line."""
+    text = "the ledger of printed claims with our verdict on each; with claims named, measure those again"
+    made = verbs.add_parser("claims", help=text, description=text)
+    made.add_argument("claims", nargs="*", metavar="CLAIM", help="a claim such as C3, or: all")
+    made.add_argument("--json", action="store_true", help="print a JSON list")
+    made.add_argument("--quick", action="store_true", help="fewer seeds and sizes")
+    made.add_argument("--seed", type=int, default=0, help="the seed everything is drawn from (0)")
+    made.add_argument("--folder", type=Path, help="keep what is done here while it runs (a folder of your cache)")
+    made.add_argument("--record", type=Path, metavar="FILE", help="write the findings to this record")
+    made.add_argument("--page", type=Path, metavar="FOLDER", help="write claims.md and its plots to this folder")
+
+
+def claims_asked(names: Sequence[str]) -> tuple[Claim, ...]:
+    """The claims named, in the register's order."""
+    if "all" in names:
+        return CLAIMS
+    wanted = {claim_named(name).id for name in names}
+    return tuple(claim for claim in CLAIMS if claim.id in wanted)
+
+
+def print_ledger(rows: Sequence[FindingRow]) -> None:
+    """The table of claims."""
+    from powercount.report import print_table
+    from powercount.table import interval, number
+
+    cells = [
+        (
+            row["id"],
+            row["verdict"],
+            row["claimed"],
+            row["predicted"],
+            number(row["measured"]),
+            interval(row["low"], row["high"]),
+            row["summary"],
+        )
+        for row in rows
+    ]
+    print_table(f"{len(rows)} claims", HEADER, cells, COLOUR)
+
+
+def print_findings(rows: Sequence[FindingRow]) -> None:
+    """Every piece of evidence of the claims measured."""
+    from powercount.report import print_table
+    from powercount.table import interval, number
+
+    for row in rows:
+        marks = f" ({'; '.join(row['marks'])})" if row["marks"] else ""
+        print(f"\n{row['id']}, {row['verdict']}: {row['summary']}\n  {row['statement']} [{row['source']}{marks}]")
+        cells = [
+            (
+                each["part"],
+                each["condition"],
+                each["claimed"],
+                each["predicted"],
+                number(each["expected"]),
+                number(each["measured"]),
+                interval(each["low"], each["high"]),
+                each["outcome"],
+            )
+            for each in row["evidence"]
+        ]
+        header = ("part", "condition", "claimed", "predicted", "expected here", "measured", "95 % interval", "claim")
+        print_table(f"  held by {row['test']}; again with: {row['command']}", header, cells)
+
+
+def show_claims(given: argparse.Namespace) -> int:
+    """List the ledger, or measure claims again and compare with it."""
+    known = recorded()
+    if not given.claims:
+        rows = [known[claim.id] for claim in CLAIMS if claim.id in known]
+        if given.json:
+            print(json.dumps(rows, indent=2))
+        else:
+            print_ledger(rows)
+        return AGREES
+    asked = claims_asked(given.claims)
+    study = Study(quick=given.quick, seed=given.seed, folder=given.folder or kept_in("claims"), say=_say)
+    found: dict[str, FindingRow] = {}
+    for number, claim in enumerate(asked, start=1):
+        found[claim.id] = finding_row(claim, study)
+        row = found[claim.id]
+        print(f"[{number}/{len(asked)}] {claim.id} {row['verdict']} ({row['cpu_seconds']} CPU s)", file=sys.stderr)
+    rows = list(found.values())
+    if given.json:
+        print(json.dumps(rows, indent=2))
+    else:
+        print_findings(rows)
+    if given.record is not None:
+        write_record(given.record, found, [claim.id for claim in CLAIMS])
+    if given.page is not None:
+        from powercount.claims.page import write_page
+
+        write_page(given.page, {**known, **found}, study)
+    study.finished()
+    return _code(known, found)
+
+
+def _code(known: dict[str, FindingRow], found: dict[str, FindingRow]) -> int:
+    code = AGREES
+    for name, row in found.items():
+        before = known[name]["verdict"] if name in known else row["verdict"]
+        if row["verdict"] != before:
+            print(f"powercount: {name} is {row['verdict']}; the record says {before}", file=sys.stderr)
+            code = max(code, UNDECIDED if row["verdict"] == "undecided" and code != DIFFERS else DIFFERS)
+    return code
+
+
+def _say(name: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\x1b[2K  {name[:100]}", end="\r", file=sys.stderr, flush=True)
