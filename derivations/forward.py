@@ -7,7 +7,8 @@ Claim. With the gains Gamma_j = m_j sigma_j n^(1/2) and the branch gain beta = L
     |h_L| = |h_0| = m_in sigma_in,   |h_L - h_0| = |h_0| beta L^(1/2),
     |df/dh_l| = m_out sigma_out,     |f| = m_out sigma_out n^(1/2) |h_L|,
 as long as beta <= n^0 L^(-1/2): the exact infinite-width recursion is |h_l|^2 = |h_{l-1}|^2 (1 + c beta^2)
-with c of order one, so |h_L|^2 = |h_0|^2 (1 + c beta^2)^L.
+with c of order one, so |h_L|^2 = |h_0|^2 (1 + c beta^2)^L: beyond that line an unbounded activation makes the
+stream grow faster than any power, and a bounded one saturates and leaves the algebra.
 
 Assumptions: independent centred weights; an activation that is of order |y| where its input is small or
 large (or of order one and fed with inputs that do not grow). Worked line: depth-mup has Gamma_j = 1,
@@ -90,21 +91,30 @@ def slope_of_activation(chain: Chain, layers: int, activation: str, j: int) -> S
     return ZERO if dead else ONE
 
 
-def _stability(beta: Scale) -> Iterator[Condition]:
+def _stability(beta: Scale, activation: str) -> Iterator[Condition]:
     if beta.zero:
         return
+    bounded = activation in SATURATING
+    saturates = f"{activation} saturates as the stream grows, so that phi(y) is no longer of order |y| and the algebra "
+    saturates += "does not hold (bounded branches add up to a power at most)"
     yield Condition(
         axis="depth",
         power=beta.depth,
         bound=-Rational(1, 2),
-        reason="the branch gain beta exceeds L^(-1/2): |h_L|^2 ~ (1 + c beta^2)^L grows faster than any power of L",
+        reason="the branch gain beta exceeds L^(-1/2): "
+        + (saturates if bounded else "|h_L|^2 ~ (1 + c beta^2)^L grows faster than any power of L"),
     )
     yield Condition(
         axis="width",
         power=beta.width,
         bound=Integer(0),
-        reason="every block multiplies the stream by a positive power of n: the power of n grows with depth, "
-        "so that no single exponent describes it",
+        reason="the branch gain beta grows with n: "
+        + (
+            saturates
+            if bounded
+            else "every block multiplies the stream by a positive power of n, and the power of n grows with depth, so "
+            "that no single exponent describes it"
+        ),
     )
 
 
@@ -194,7 +204,7 @@ def forward(chain: Chain, roles: dict[str, SymbolicRole], layers: int, activatio
             "of order one if and only if beta <= L^(-1/2)",
             scale=start,
             parents=("start", "branch-gain"),
-            conditions=tuple(_stability(beta)),
+            conditions=tuple(_stability(beta, activation)),
             assumes=("weights independent and centred at initialization",),
             source="Tensor Programs VI (arXiv 2310.02244), section 7; stable at initialization iff alpha >= 1/2",
         )

@@ -164,8 +164,8 @@ def solve(task: LinearTask) -> LinearTrajectory:
                 _grown(solver.of_z[layer - 1], covariances)
                 delta = list(vector)
                 for b in (*past, *now):
-                    response = vector[solver.u(layer, b)] if task.tied else 0
-                    _plus(delta, e * response, solver.streams[layer - 1][b][0])
+                    back = vector[solver.u(layer, b)] if task.tied else 0
+                    _plus(delta, e * back, solver.streams[layer - 1][b][0])
                 for b in past:
                     _plus(delta, -e * task.rate * covariances[b], solver.streams[layer - 1][b][0])
                 delta[solver.z(layer, a)] = 1
@@ -175,7 +175,11 @@ def solve(task: LinearTask) -> LinearTrajectory:
 
 
 def _tables(pairs: list[list[tuple[Vector, Vector]]]) -> list[Table]:
-    return [[[_dot(one, dual) for _, dual in layer] for one, _ in layer] for layer in pairs]
+    """Covariances layer by layer; a dual knows the fields up to its own, so the later vector's is used."""
+    return [
+        [[_dot(layer[min(a, b)][0], layer[max(a, b)][1]) for b in range(len(layer))] for a in range(len(layer))]
+        for layer in pairs
+    ]
 
 
 def one_step(*, tied: bool, branch: Number = DEPTH_MUP) -> Expr:

@@ -54,59 +54,80 @@ class Dense:
 
 
 class Side:
-    """The vectors a matrix has met on one side: an orthonormal basis, and its images; shapes (S, n, p)."""
+    """The vectors a matrix has met on one side: an orthonormal basis, and its images; shapes (S, n, p).
 
-    def __init__(self) -> None:
-        self.basis: Tensor | None = None
-        self.images: Tensor | None = None
+    Room for ``capacity`` vectors is made once: growing piece by piece leaves memory in shreds.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity, self.met = capacity, 0
+        self._basis, self._images = torch.empty(0), torch.empty(0)
+
+    @property
+    def basis(self) -> Tensor:
+        """The orthonormal basis so far."""
+        return self._basis[:, :, : self.met]
+
+    @property
+    def images(self) -> Tensor:
+        """The products with it."""
+        return self._images[:, :, : self.met]
 
     def components(self, columns: Tensor) -> Tensor:
         """The columns' components along the basis, shape (S, p, any)."""
-        assert self.basis is not None
         return torch.bmm(self.basis.transpose(1, 2), columns)
 
     def split(self, columns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(new orthonormal directions, coefficients on the old ones, coefficients on the new ones)."""
-        rest = columns
-        old = columns.new_zeros(columns.shape[0], 0, columns.shape[2])
-        if self.basis is not None:
-            old = self.components(columns)
-            rest = columns - torch.bmm(self.basis, old)
-        directions, new = torch.linalg.qr(rest)
-        if self.basis is not None:
-            # A column inside the old span leaves a direction of rounding, which must be turned out of the span again
-            # and again: its first remainder is small, and only the one after that is clean.
-            for _ in range(PASSES):
-                directions = directions - torch.bmm(self.basis, self.components(directions))
-                directions, turned = torch.linalg.qr(directions)
-                new = torch.bmm(turned, new)
+        if not self.met:
+            directions, new = torch.linalg.qr(columns)
+            return directions, columns.new_zeros(columns.shape[0], 0, columns.shape[2]), new
+        old = self.components(columns)
+        directions, new = torch.linalg.qr(columns - torch.bmm(self.basis, old))
+        # A column inside the old span leaves a direction of rounding, which must be turned out of the span again
+        # and again: its first remainder is small, and only the one after that is clean.
+        for _ in range(PASSES):
+            directions, turned = torch.linalg.qr(directions - torch.bmm(self.basis, self.components(directions)))
+            new = torch.bmm(turned, new)
         return directions, old, new
 
     def extend(self, directions: Tensor, images: Tensor) -> None:
         """Remember new directions and their images."""
-        self.basis = directions if self.basis is None else torch.cat([self.basis, directions], dim=2)
-        self.images = images if self.images is None else torch.cat([self.images, images], dim=2)
+        members, n, count = directions.shape
+        room = self._basis.shape[2] if self.met else 0
+        if self.met + count > room:
+            size = max(self.capacity, 2 * room, self.met + count)
+            kept = (self.basis, self.images) if self.met else None
+            self._basis, self._images = (directions.new_empty(members, n, size) for _ in range(2))
+            if kept is not None:
+                self._basis[:, :, : self.met], self._images[:, :, : self.met] = kept
+        self._basis[:, :, self.met : self.met + count] = directions
+        self._images[:, :, self.met : self.met + count] = images
+        self.met += count
 
 
 def _multiply(here: Side, other: Side, columns: Tensor, draw: Draw, *, tied: bool) -> Tensor:
     """The product, drawn given all products before; ``other`` has met the matrix from the other side."""
     directions, old, new = here.split(columns)
     images = draw(columns.shape[2])
-    if tied and other.basis is not None and other.images is not None:
+    if tied and other.met:
         response = torch.bmm(other.images.transpose(1, 2), directions)
         images = images + torch.bmm(other.basis, response - other.components(images))
     seen = torch.bmm(images, new)
-    if here.images is not None:
+    if here.met:
         seen = seen + torch.bmm(here.images, old)
     here.extend(directions, images)
     return seen
 
 
 class Lazy:
-    """A matrix known only through its products; ``draw(columns)`` gives fresh N(0, 1/n) columns (S, n, columns)."""
+    """A matrix known only through its products; ``draw(columns)`` gives fresh N(0, 1/n) columns (S, n, columns).
 
-    def __init__(self, draw: Draw, *, tied: bool) -> None:
-        self.right, self.left = Side(), Side()
+    ``capacity`` is how many vectors each side is going to meet, if that is known.
+    """
+
+    def __init__(self, draw: Draw, *, tied: bool, capacity: int = 1) -> None:
+        self.right, self.left = Side(capacity), Side(capacity)
         self.draw, self.tied = draw, tied
 
     def times(self, columns: Tensor) -> Tensor:

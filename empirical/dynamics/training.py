@@ -171,7 +171,29 @@ def matched(columns: Tensor) -> Tensor:
     """
     basis, triangle = torch.linalg.qr(columns)
     signs = torch.diagonal(triangle, dim1=1, dim2=2).sign()
-    return basis * signs[:, None, :] * columns.shape[1] ** 0.5
+    whitened: Tensor = basis * signs[:, None, :] * columns.shape[1] ** 0.5
+    return whitened
+
+
+class Source:
+    """Standard normal columns for S members, from a generator each or, pooled, from one.
+
+    Apart from ``Net``, so that a lazy matrix holds it and not the net that holds the matrix: a ring of references
+    keeps gigabytes until Python looks for rings.
+    """
+
+    def __init__(self, run: Run, members: Sequence[int]) -> None:
+        self.count = len(members) if run.pooled else 1
+        drawn = members[:1] if run.pooled else members
+        self.generators = [torch.Generator().manual_seed(seed_of(run.seed, member)) for member in drawn]
+
+    def normal(self, rows: int, columns: int) -> Tensor:
+        """Fresh N(0, 1) numbers, shape (S, rows, columns)."""
+        each = [
+            torch.randn(self.count, rows, columns, generator=generator, dtype=torch.float64)
+            for generator in self.generators
+        ]
+        return torch.cat(each)
 
 
 class Net:
@@ -182,9 +204,8 @@ class Net:
         self.run, self.members = run, members
         self.phi, self.slope = ACTIVATION[run.activation], SLOPE[run.activation]
         self.x, targets = data_of(run, members)
-        drawn = members[:1] if run.pooled else members
-        self.generators = [torch.Generator().manual_seed(seed_of(run.seed, member)) for member in drawn]
-        first = self._normal(run.width, FEATURES + run.outputs)
+        self.source = Source(run, members)
+        first = self.source.normal(run.width, FEATURES + run.outputs)
         if run.kind == "particles":
             first = matched(first)
         self.v = first[:, :, FEATURES:].transpose(1, 2)
@@ -194,22 +215,17 @@ class Net:
         self.start = torch.bmm(first[:, :, :FEATURES], self.x) / FEATURES**0.5
         self.offset: Tensor | float = 0.0
 
-    def _normal(self, rows: int, columns: int) -> Tensor:
-        if self.run.pooled:
-            count, generator = len(self.members), self.generators[0]
-            return torch.randn(count, rows, columns, generator=generator, dtype=torch.float64)
-        return torch.stack([torch.randn(rows, columns, generator=g, dtype=torch.float64) for g in self.generators])
-
     def _matrix(self) -> Matrix:
-        n = self.run.width
+        n, source = self.run.width, self.source
         if self.run.kind != "dense":
-            return Lazy(lambda columns: self._normal(n, columns) / n**0.5, tied=self.run.tied)
-        forward = self._normal(n, n) / n**0.5
-        return Dense(forward, forward if self.run.tied else self._normal(n, n) / n**0.5)
+            met = (self.run.steps + 1) * self.run.samples
+            return Lazy(lambda columns: source.normal(n, columns) / n**0.5, tied=self.run.tied, capacity=met)
+        forward = source.normal(n, n) / n**0.5
+        return Dense(forward, forward if self.run.tied else source.normal(n, n) / n**0.5)
 
-    def _added(self, directions: list[Tensor], seen: list[Tensor], columns: Tensor) -> Tensor | float:
+    def _added(self, directions: list[Tensor], seen: list[Tensor], columns: Tensor) -> Tensor:
         """- eta sum_j direction^j <seen^j, columns> / n: what the steps so far have added to a matrix."""
-        run, total = self.run, 0.0
+        run, total = self.run, torch.zeros_like(columns)
         for direction, each in zip(directions, seen, strict=True):
             total = total - run.rate / run.width * torch.bmm(direction, torch.bmm(each.transpose(1, 2), columns))
         return total

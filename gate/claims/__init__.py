@@ -4,7 +4,6 @@
 2. ``one_step``     the claims about exponents of one step, blocks and width
 3. ``register``     every claim, its source and the function that checks it
 4. ``finding``      evidence, and the verdict computed from it
-5. ``study``        how a check is run: quick or in full, resumable
 6. ``exponents``    claims about exponents of one step, from the laws
 7. ``blocks``       claims about what happens inside a block
 8. ``symmetry``     claims about width: equivalences, tables, spectral norms

@@ -31,7 +31,6 @@ from sympy import Rational
 
 from powercount.claims.exponents import HALF
 from powercount.claims.finding import Evidence, from_estimate
-from powercount.claims.study import Study
 from powercount.derivations.dynamics.blocks import block_power, blocks_at, diversity
 from powercount.derivations.recipe import Recipe
 from powercount.empirical.dynamics.blocks import (
@@ -41,6 +40,7 @@ from powercount.empirical.dynamics.blocks import (
     share_of_first_matrices,
 )
 from powercount.empirical.fit import Estimate, fit_slope, jackknife, least_squares_weights
+from powercount.study import Study
 
 Array = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from powercount.claims.finding import Evidence
-    from powercount.claims.study import Study
+    from powercount.study import Study
 
 NFD: Final = "arXiv 2512.21075"
 TP4: Final = "Tensor Programs IV (arXiv 2011.14522)"

@@ -9,24 +9,24 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
+import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
 from powercount.claims.record import FindingRow, finding_row, recorded, write_record
 from powercount.claims.register import CLAIMS, Claim, claim_named
-from powercount.claims.study import Study
+from powercount.study import Study, StudyError, kept_in, say_on_terminal
 
 COLOUR: Final = {"confirmed": "green", "refuted": "red", "conditional": "yellow", "undecided": "magenta"}
 HEADER: Final = ("claim", "verdict", "claimed", "predicted", "measured", "95 % interval", "what it says")
 AGREES, DIFFERS, UNDECIDED = 0, 1, 3
-
-
-def kept_in(verb: str) -> Path:
-    """Where the cells of an interrupted study of one verb are kept."""
-    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(root) / "powercount" / verb
+SLOWEST: Final = ("transfer", "coupling", "convergence")
 
 
 def add_verb(verbs: Any) -> None:
@@ -36,6 +36,7 @@ def add_verb(verbs: Any) -> None:
     made.add_argument("claims", nargs="*", metavar="CLAIM", help="a claim such as C3, or: all")
     made.add_argument("--json", action="store_true", help="print a JSON list")
     made.add_argument("--quick", action="store_true", help="fewer seeds and sizes")
+    made.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (one for each core)")
     made.add_argument("--seed", type=int, default=0, help="the seed everything is drawn from (0)")
     made.add_argument("--folder", type=Path, help="keep what is done here while it runs (a folder of your cache)")
     made.add_argument("--record", type=Path, metavar="FILE", help="write the findings to this record")
@@ -106,12 +107,8 @@ def show_claims(given: argparse.Namespace) -> int:
             print_ledger(rows)
         return AGREES
     asked = claims_asked(given.claims)
-    study = Study(quick=given.quick, seed=given.seed, folder=given.folder or kept_in("claims"), say=_say)
-    found: dict[str, FindingRow] = {}
-    for number, claim in enumerate(asked, start=1):
-        found[claim.id] = finding_row(claim, study)
-        row = found[claim.id]
-        print(f"[{number}/{len(asked)}] {claim.id} {row['verdict']} ({row['cpu_seconds']} CPU s)", file=sys.stderr)
+    study = Study(quick=given.quick, seed=given.seed, folder=given.folder or kept_in("claims"), say=say_on_terminal)
+    found = measured(asked, study, given.jobs)
     rows = list(found.values())
     if given.json:
         print(json.dumps(rows, indent=2))
@@ -127,6 +124,54 @@ def show_claims(given: argparse.Namespace) -> int:
     return _code(known, found)
 
 
+def measured(asked: Sequence[Claim], study: Study, jobs: int) -> dict[str, FindingRow]:
+    """The findings of every claim asked for, in the register's order.
+
+    Claims of one module share their cells, so a process takes a module at a time; the longest first.
+    """
+    groups: dict[str, list[Claim]] = {}
+    for claim in asked:
+        groups.setdefault(claim.check.partition(":")[0], []).append(claim)
+    order = sorted(groups, key=lambda module: SLOWEST.index(module) if module in SLOWEST else len(SLOWEST))
+    tasks = [(tuple(groups[module]), study) for module in order]
+    found: dict[str, FindingRow] = {}
+    if jobs <= 1 or len(tasks) == 1:
+        for task in tasks:
+            found |= {row["id"]: row for row in _group(*task)}
+    else:
+        # Fresh processes: torch's threads do not survive a fork.
+        try:
+            with ProcessPoolExecutor(min(jobs, len(tasks)), get_context("spawn"), _quietly_interruptible) as pool:
+                for rows in pool.map(_group, *zip(*tasks, strict=True)):
+                    found |= {row["id"]: row for row in rows}
+        except BrokenProcessPool:
+            raise StudyError(
+                "a process was killed, most likely for want of memory; what is done is kept: the same command goes on, "
+                "and --jobs 1 needs less"
+            ) from None
+    return {claim.id: found[claim.id] for claim in asked}
+
+
+def _quietly_interruptible() -> None:
+    """A worker dies of an interrupt without a word; the parent says what is kept."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _group(claims: Sequence[Claim], study: Study) -> list[FindingRow]:
+    """The findings of the claims of one module, said as they come."""
+    import torch
+
+    torch.set_num_threads(1)
+    rows = []
+    for claim in claims:
+        began = time.process_time()
+        row = finding_row(claim, study)
+        spent = time.process_time() - began
+        print(f"{claim.id} {row['verdict']} ({spent:.1f} CPU seconds)", file=sys.stderr, flush=True)
+        rows.append(row)
+    return rows
+
+
 def _code(known: dict[str, FindingRow], found: dict[str, FindingRow]) -> int:
     code = AGREES
     for name, row in found.items():
@@ -135,8 +180,3 @@ def _code(known: dict[str, FindingRow], found: dict[str, FindingRow]) -> int:
             print(f"powercount: {name} is {row['verdict']}; the record says {before}", file=sys.stderr)
             code = max(code, UNDECIDED if row["verdict"] == "undecided" and code != DIFFERS else DIFFERS)
     return code
-
-
-def _say(name: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\x1b[2K  {name[:100]}", end="\r", file=sys.stderr, flush=True)

@@ -17,19 +17,20 @@ from torch import Tensor
 
 from powercount.claims.coupling import members, run_of
 from powercount.claims.finding import Evidence, from_estimate
-from powercount.claims.runs import Rows, mean, members_of, slope_expected, slope_of
-from powercount.claims.study import Study
+from powercount.claims.runs import Rows, mean, members_of, ratio_of_means, slope_expected, slope_of
 from powercount.derivations.dynamics.covariances import Pair, at_depth, in_the_limit
 from powercount.derivations.dynamics.first_step import first_step, first_step_limit
 from powercount.empirical.dynamics.convergence import Pairs, initial_covariances, smallest_eigenvalues
 from powercount.empirical.dynamics.coupling import moved_output
 from powercount.empirical.dynamics.training import Run, Trajectory, train
+from powercount.study import Study
 
 NARROW: Final = (2, 4, 8, 16)
 BATCHES: Final = 50
 OVERLAP: Final = 0.5
 SHALLOW: Final = 4
 REFERENCE: Final = 256
+LOSS_DEPTHS: Final = (2, 4, 8)
 
 
 def columns(pair: Pair) -> Rows:
@@ -55,6 +56,16 @@ def batches_at_start(study: Study, activation: str, width: int, depth: int, coun
     return np.asarray(study.cell(name, lambda: [initial_covariances(each).mean(dim=0).tolist() for each in asked]))
 
 
+def members_at_start(study: Study) -> int:
+    """Members of one batch of narrow nets."""
+    return 8000 if study.quick else 40000
+
+
+def deep(study: Study) -> tuple[int, ...]:
+    """The depths over which 1/L shows."""
+    return (2, 4, 8) if study.quick else (2, 4, 8, 16)
+
+
 def c17_start(study: Study) -> list[Evidence]:
     """At initialization forward covariances reach their limit as 1/n at fixed L and as 1/L at large n."""
     found, start = [], Pair(1, 1, OVERLAP)
@@ -62,7 +73,7 @@ def c17_start(study: Study) -> list[Evidence]:
     for activation, horizon in cases:
         condition = f"{activation}, T = {horizon:g}, two inputs"
         exact = columns(at_depth(activation, start, SHALLOW, horizon))
-        count = 8000 if study.quick else 40000
+        count = members_at_start(study)
         narrow = np.stack([batches_at_start(study, activation, n, SHALLOW, count, horizon) for n in NARROW], axis=1)
         found.append(
             from_estimate(
@@ -75,27 +86,27 @@ def c17_start(study: Study) -> list[Evidence]:
             )
         )
         limit = columns(in_the_limit(activation, start, horizon))
-        deep = (2, 4, 8) if study.quick else (2, 4, 8, 16)
+        depths = deep(study)
         wide, count = 512, 160 if study.quick else 400
-        at = np.stack([batches_at_start(study, activation, wide, depth, count, horizon) for depth in deep], axis=1)
-        biases = [(columns(at_depth(activation, start, depth, horizon)) - limit).mean() for depth in deep]
+        at = np.stack([batches_at_start(study, activation, wide, depth, count, horizon) for depth in depths], axis=1)
+        biases = [(columns(at_depth(activation, start, depth, horizon)) - limit).mean() for depth in depths]
         found.append(
             from_estimate(
-                slope_of(lambda rows, limit=limit: (mean(rows) - limit).mean(axis=1), at, deep),  # type: ignore[misc]
+                slope_of(lambda rows, limit=limit: (mean(rows) - limit).mean(axis=1), at, depths),  # type: ignore[misc]
                 -1,
                 -1,
                 part="power of L of the bias",
                 condition=condition,
-                expected=slope_expected(biases, deep),
+                expected=slope_expected(biases, depths),
                 # 1/n beside 1/L at the ends of the sweep: under 1/2 a coefficient, n = 512 against L = 16.
-                allowance=0.5 * max(deep) / wide,
+                allowance=0.5 * max(depths) / wide,
                 rival=0.5,
             )
         )
     return found
 
 
-def _narrow_steps(study: Study, activation: str, width: int, *, tied: bool) -> Rows:
+def narrow_steps(study: Study, activation: str, width: int, *, tied: bool) -> Rows:
     """The output's movement averaged over batches of small dense nets, shape (BATCHES,)."""
     count = 1000 if study.quick else 16000
     run = replace(run_of(study, activation, SHALLOW, tied=tied, width=width, kind="dense"), pooled=True)
@@ -116,7 +127,7 @@ def c17_width(study: Study) -> list[Evidence]:
         here = first_step(activation, SHALLOW)
         exact = {True: here.tied, False: here.decoupled}
         for tied, value in exact.items():
-            narrow = np.stack([_narrow_steps(study, activation, n, tied=tied) for n in NARROW], axis=1)
+            narrow = np.stack([narrow_steps(study, activation, n, tied=tied) for n in NARROW], axis=1)
             found.append(
                 from_estimate(
                     slope_of(lambda rows, value=value: mean(rows) - value, narrow, NARROW),  # type: ignore[misc]
@@ -132,19 +143,19 @@ def c17_width(study: Study) -> list[Evidence]:
 
 def c17_depth(study: Study) -> list[Evidence]:
     """In training 1/L at large n: each net to its own limit, and the tied net to the limit announced, R = S = 0."""
-    found, deep = [], (2, 4, 8) if study.quick else (2, 4, 8, 16)
+    found, near = [], deep(study)
     for activation in ("relu",) if study.quick else ("relu", "linear"):
         limit = dict(zip((True, False), first_step_limit(activation), strict=True))
         wide = {
-            tied: np.stack([_moved(study, run_of(study, activation, depth, tied=tied)) for depth in deep], axis=1)
+            tied: np.stack([moved(study, run_of(study, activation, depth, tied=tied)) for depth in near], axis=1)
             for tied in (True, False)
         }
         # The distance to the other limit changes sign at small depth, where the two corrections cancel.
-        deeper = tuple(4 * depth for depth in deep)
-        far = np.stack([_moved(study, run_of(study, activation, depth)) for depth in deeper], axis=1)
+        deeper = tuple(4 * depth for depth in near)
+        far = np.stack([moved(study, run_of(study, activation, depth)) for depth in deeper], axis=1)
         for tied, to, depths, rows_of, condition in (
-            (True, True, deep, wide[True], "tied net to its own limit"),
-            (False, False, deep, wide[False], "decoupled net to its own limit"),
+            (True, True, near, wide[True], "tied net to its own limit"),
+            (False, False, near, wide[False], "decoupled net to its own limit"),
             (True, False, deeper, far, "tied net to Neural Feature Dynamics as described, R = S = 0"),
         ):
             here = [first_step(activation, depth) for depth in depths]
@@ -163,7 +174,8 @@ def c17_depth(study: Study) -> list[Evidence]:
     return found
 
 
-def _moved(study: Study, run: Run) -> Rows:
+def moved(study: Study, run: Run) -> Rows:
+    """The output's movement of every member, shape (members,)."""
     rows: Rows = members_of(study, run, (4 if study.quick else 8) * members(study), (moved_output,))[:, 0]
     return rows
 
@@ -201,6 +213,38 @@ def c17_eigenvalue(study: Study) -> list[Evidence]:
     return found
 
 
+def _last(trajectory: Trajectory) -> Tensor:
+    """Loss, features and gradients after the last step, mean squares over samples, shape (S, 3)."""
+    features = trajectory.streams[-1][-1].square().flatten(1).mean(dim=1)
+    gradients = trajectory.gradients[-1][0].square().flatten(1).mean(dim=1)
+    return torch.stack([trajectory.losses[-1], features, gradients], dim=1)
+
+
+def c17_solver(study: Study) -> list[Evidence]:
+    """Particles of the full system have the loss, features and gradients of real networks after three steps."""
+    found, depth = [], 16 if study.quick else 64
+    for activation in ("relu",) if study.quick else ("relu", "tanh"):
+        count, width = (16, 256) if study.quick else (24, 1024)
+        nets = members_of(study, replace(fitted(study, activation, depth, width=width), kind="dense"), count, (_last,))
+        particles = members_of(
+            study,
+            replace(fitted(study, activation, depth, width=2048 if study.quick else 8192), kind="particles"),
+            count,
+            (_last,),
+        )
+        for place, what in enumerate(("loss", "mean square feature", "mean square gradient")):
+            found.append(
+                from_estimate(
+                    ratio_of_means(nets[:, place], particles[:, place]),
+                    1,
+                    1,
+                    part=f"{what} of networks over that of particles",
+                    condition=f"{activation}, n = {width}, L = {depth}",
+                )
+            )
+    return found
+
+
 def fitted(study: Study, activation: str, depth: int, *, width: int, steps: int = 3, tied: bool = True) -> Run:
     """A few steps of order one on four digits."""
     return Run(
@@ -222,13 +266,13 @@ def final_loss(trajectory: Trajectory) -> Tensor:
     return trajectory.losses[-1] / trajectory.losses[0]
 
 
-def approach(study: Study, activation: str, deep: Sequence[int], width: int) -> Rows:
+def approach(study: Study, activation: str, depths: Sequence[int]) -> Rows:
     """Final losses by depth, the reference depth last, shape (members, depths + 1)."""
-    count = 32 if study.quick else 64
+    count, width = (32, 512) if study.quick else (64, 2048)
     return np.stack(
         [
             members_of(study, fitted(study, activation, depth, width=width), count, (final_loss,))[:, 0]
-            for depth in (*deep, REFERENCE)
+            for depth in (*depths, REFERENCE)
         ],
         axis=1,
     )
@@ -236,18 +280,18 @@ def approach(study: Study, activation: str, deep: Sequence[int], width: int) -> 
 
 def c30(study: Study) -> list[Evidence]:
     """Depth helps less and less: the loss approaches its infinite-depth value as 1/L and stops there."""
-    found, deep = [], (2, 4, 8)
+    found = []
     for activation in ("relu",) if study.quick else ("relu", "tanh"):
-        losses = approach(study, activation, deep, 512 if study.quick else 2048)
-        at_reference = [1 / depth - 1 / REFERENCE for depth in deep]
+        losses = approach(study, activation, LOSS_DEPTHS)
+        at_reference = [1 / depth - 1 / REFERENCE for depth in LOSS_DEPTHS]
         found.append(
             from_estimate(
-                slope_of(lambda rows: mean(rows)[:-1] - mean(rows)[-1], losses, deep),
+                slope_of(lambda rows: mean(rows)[:-1] - mean(rows)[-1], losses, LOSS_DEPTHS),
                 -1,
                 -1,
                 part=f"power of L of the loss above its value at L = {REFERENCE}",
                 condition=f"{activation}, k = 1, digits, 3 steps",
-                expected=slope_expected(at_reference, deep),
+                expected=slope_expected(at_reference, LOSS_DEPTHS),
                 rival=0.5,
             )
         )

@@ -20,19 +20,19 @@ from torch import Tensor
 
 from powercount.claims.finding import Evidence, from_estimate
 from powercount.claims.runs import Rows, mean, mean_of, members_of, ratio_of_means, slope_expected, slope_of
-from powercount.claims.study import Study
 from powercount.derivations.dynamics.coupling import reading
 from powercount.derivations.dynamics.first_step import first_step
 from powercount.empirical.dynamics import coupling
 from powercount.empirical.dynamics.training import Kind, Run, Trajectory
 from powercount.empirical.fit import Estimate
+from powercount.study import Study
 
 FINITE_WIDTH: Final = 0.01
 SMALL: Final = 1e-3
 HALF: Final = Fraction(1, 2)
 ACTIVATIONS: Final = ("linear", "relu", "tanh")
 ORACLE_DEPTHS: Final = (4, 16, 64)
-LATE: Final = 48
+LATE: Final = 32
 
 
 def activations(study: Study) -> Sequence[str]:
@@ -263,7 +263,7 @@ def _losses(trajectory: Trajectory) -> Tensor:
 def late_run(study: Study, activation: str, depth: int, *, tied: bool, steps: int) -> Run:
     """Four digits fitted by gradient descent with a rate of order one."""
     return Run(
-        width=512 if study.quick else 2048,
+        width=512 if study.quick else 1024,
         depth=depth,
         activation=activation,
         steps=steps,
@@ -280,12 +280,10 @@ def c15_late(study: Study) -> list[Evidence]:
     """(vi) At later training times both fit the labels and the gap in the loss shrinks, whatever the depth."""
     found = []
     for activation in ("relu", "tanh"):
-        steps, depth = (24, 8) if study.quick else (LATE, 32)
+        steps, depth = (24, 8) if study.quick else (LATE, 16)
         both = np.stack(
             [
-                members_of(
-                    study, late_run(study, activation, depth, tied=tied, steps=steps), members(study) // 2, (_losses,)
-                )
+                members_of(study, late_run(study, activation, depth, tied=tied, steps=steps), 16, (_losses,))
                 for tied in (True, False)
             ],
             axis=2,

@@ -22,13 +22,13 @@ from functools import cache
 from typing import Final
 
 from powercount.claims.finding import Evidence, from_verdict
-from powercount.claims.study import Study
 from powercount.derivations.dynamics.blocks import blocks_at
 from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import Axis, Recipe, observable_named
 from powercount.empirical.fit import Estimate
 from powercount.empirical.sweep import Sweep
+from powercount.study import Study
 from powercount.verdict import CONFIDENCE, REPORTED, RIVAL, Outcome, Verdict
 from powercount.verify import WIDTHS, default_sweep, verify_axis
 

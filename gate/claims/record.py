@@ -7,7 +7,6 @@ One row a claim: what the register says of it, the evidence, and the verdict com
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -41,16 +40,13 @@ class FindingRow(TypedDict):
     evidence: list[dict[str, Any]]
     test: str
     command: str
-    cpu_seconds: float
 
 
 def finding_row(claim: Claim, study: Any) -> FindingRow:
     """Derive and measure one claim now, and say what came out."""
     from powercount.claims.finding import judgement
 
-    began = time.process_time()
     evidence = list(claim.evidence(study))
-    spent = time.process_time() - began
     verdict = judgement(evidence)
     telling = {"confirmed": "AGREES", "undecided": "UNDECIDED"}.get(verdict, "CONTRADICTS")
     decisive = next((each for each in evidence if each.outcome == telling), evidence[0]).as_row()
@@ -70,7 +66,6 @@ def finding_row(claim: Claim, study: Any) -> FindingRow:
         "evidence": [dict(each.as_row()) for each in evidence],
         "test": claim.test,
         "command": command_of(claim),
-        "cpu_seconds": round(spent, 1),
     }
 
 

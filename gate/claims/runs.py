@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from powercount.claims.study import Study
 from powercount.empirical.dynamics.training import Run, Trajectory, train
 from powercount.empirical.fit import Estimate, jackknife, least_squares_weights
+from powercount.study import Study
 
 Rows = NDArray[np.float64]
 Read = Callable[[Trajectory], Tensor]
@@ -25,13 +25,19 @@ def members_of(study: Study, run: Run, members: int, reads: Sequence[Read]) -> R
     def compute() -> list[list[float]]:
         size, rows = max(1, min(members, ROOM // run.memory())), []
         for first in range(0, members, size):
-            trajectory = train(run, range(first, min(first + size, members)))
-            columns = [read(trajectory).reshape(len(trajectory.losses[0]), -1).numpy() for read in reads]
-            rows.extend(np.concatenate(columns, axis=1).tolist())
+            rows.extend(_read(run, range(first, min(first + size, members)), reads))
         return rows
 
     names = ", ".join(read.__name__ for read in reads)
     return np.asarray(study.cell(f"{names} of {members} members of {run!r}", compute))
+
+
+def _read(run: Run, members: Sequence[int], reads: Sequence[Read]) -> list[list[float]]:
+    """The readings of some members; their trajectory is gone when the next one starts."""
+    trajectory = train(run, members)
+    columns = [read(trajectory).reshape(len(members), -1).numpy() for read in reads]
+    rows: list[list[float]] = np.concatenate(columns, axis=1).tolist()
+    return rows
 
 
 def mean_of(members: Rows) -> Estimate:

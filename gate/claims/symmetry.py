@@ -27,7 +27,6 @@ from numpy.typing import NDArray
 
 from powercount.claims.exponents import HALF, conditions, sweep_of, verdicts
 from powercount.claims.finding import Evidence, from_estimate, from_verdict
-from powercount.claims.study import Study
 from powercount.derivations.dynamics.spectral import claimed_power, finite_weight_norm, step_power, weight_power
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import Block, Parametrization, Power, Recipe, Role
@@ -37,6 +36,7 @@ from powercount.empirical.dynamics.spectral import spectral_along_width
 from powercount.empirical.fit import Estimate, fit_slope, least_squares_weights
 from powercount.empirical.sweep import Sweep
 from powercount.finite_size import FiniteSize
+from powercount.study import Study
 
 Powers = tuple[Fraction, Fraction, Fraction]
 

@@ -18,9 +18,9 @@ from typing import Any, Final, TypedDict
 import torch
 from torch import Tensor
 
-from powercount.claims.study import Study
 from powercount.derivations.dynamics.linear import LinearTask, solve
-from powercount.empirical.dynamics.training import DynamicsError, Net, Run, Trajectory, train
+from powercount.empirical.dynamics.training import DynamicsError, Run, Trajectory, data_of, train
+from powercount.study import Study
 
 FEWEST_LAYERS: Final = 2
 FULL: Final = "full"
@@ -113,15 +113,20 @@ def exact_series(run: Run, members: int) -> SeriesRow:
     """The same for linear blocks at infinite width, from the exact recursion, averaged over the members' data."""
     rows = []
     for member in range(members):
-        net = Net(replace(run, kind="lazy", width=max(run.samples * (run.steps + 1), 1), depth=1), [member])
-        overlaps, targets = net.overlap[0].tolist(), net.past.targets[0, 0].tolist()
-        rows.append(_exact(run, overlaps, targets))
-    averaged: dict[str, Any] = {
-        key: [sum(values) / members for values in zip(*(row[key] for row in rows), strict=True)]
-        for key, value in rows[0].items()
-        if isinstance(value, list)
-    }
-    return {**rows[0], **averaged}  # type: ignore[typeddict-item]  # the same keys, averaged
+        x, targets = data_of(run, [member])
+        overlaps = (x[0].T @ x[0] / x.shape[1]).tolist()
+        rows.append(_exact(run, overlaps, targets[0, 0].tolist()))
+    return averaged(rows)
+
+
+def averaged(rows: list[SeriesRow]) -> SeriesRow:
+    """The mean of several runs of one plan."""
+    means: dict[str, Any] = {}
+    for key, value in rows[0].items():
+        if isinstance(value, list):
+            columns = zip(*(dict(row)[key] for row in rows), strict=True)
+            means[key] = [sum(column) / len(rows) for column in columns]
+    return {**rows[0], **means}  # type: ignore[typeddict-item]  # the same keys, averaged
 
 
 def _exact(run: Run, overlaps: list[list[float]], targets: list[float]) -> SeriesRow:
@@ -141,7 +146,7 @@ def _exact(run: Run, overlaps: list[list[float]], targets: list[float]) -> Serie
 
     def loss(step: int) -> float:
         gaps = [found.outputs[step * count + b] - targets[b] for b in range(count)]
-        return sum(gap * gap for gap in gaps) / (2 * count)
+        return float(sum(gap * gap for gap in gaps)) / (2 * count)
 
     steps = range(run.steps + 1)
     return {
@@ -175,13 +180,7 @@ def run_limit(plan: Plan, study: Study) -> list[SeriesRow]:
 
 def _computer(name: str, run: Run, members: int) -> Callable[[], SeriesRow]:
     def compute() -> SeriesRow:
-        rows = [series(name, train(run, [member])) for member in range(members)]
-        averaged: dict[str, Any] = {
-            key: torch.tensor([row[key] for row in rows], dtype=torch.float64).mean(dim=0).tolist()  # type: ignore[literal-required]
-            for key, value in rows[0].items()
-            if isinstance(value, list)
-        }
-        return {**rows[0], **averaged}  # type: ignore[typeddict-item]  # the same keys, averaged
+        return averaged([series(name, train(run, [member])) for member in range(members)])
 
     return compute
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any, Final
 
-from powercount.claims.command import kept_in
-from powercount.claims.study import Study
 from powercount.derivations.recipe import ACTIVATIONS, LOSSES, QuestionError
+from powercount.study import Study, kept_in, say_on_terminal
 
 FIGURES: Final = (".pdf", ".png", ".svg")
 
@@ -81,7 +79,7 @@ def show_limit(given: argparse.Namespace) -> int:
         depths=numbers(given.depths, "--depths"),
         members=given.members,
     )
-    study = Study(seed=given.seed, folder=given.folder or kept_in("nfd"), say=_say)
+    study = Study(seed=given.seed, folder=given.folder or kept_in("nfd"), say=say_on_terminal)
     rows = run_limit(plan, study)
     compared = gaps(rows)
     if given.plot is not None:
@@ -95,7 +93,7 @@ def show_limit(given: argparse.Namespace) -> int:
     cells = [
         (
             row["name"],
-            *(f"{row[key][-1]:.4f}" for key in ("loss", "features", "gradients")),  # type: ignore[literal-required]
+            *(f"{row[key][-1]:.4f}" for key in ("loss", "features", "gradients")),
             f"{gap['full']:.1%}",
             f"{gap['decoupled']:.1%}",
         )
@@ -107,8 +105,3 @@ def show_limit(given: argparse.Namespace) -> int:
         f"{title}, {run.samples} digits, {plan.members} seeds; gaps are the largest over the steps", header, cells
     )
     return 0
-
-
-def _say(name: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\x1b[2K  {name[:100]}", end="\r", file=sys.stderr, flush=True)

@@ -38,8 +38,9 @@ def below(modules, *packages):
 
 
 def importing_all(package):
-    """The code that imports every module of a package."""
-    return "\n".join(f"import {package.__name__}.{module.name}" for module in pkgutil.iter_modules(package.__path__))
+    """The code that imports every module of a package, rooms within it included."""
+    found = pkgutil.walk_packages(package.__path__, prefix=f"{package.__name__}.")
+    return "\n".join(f"import {module.name}" for module in found)
 
 
 @pytest.fixture(scope="module")

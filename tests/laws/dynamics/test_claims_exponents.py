@@ -9,13 +9,13 @@ import pytest
 from powercount.claims.exponents import powers
 from powercount.claims.finding import judgement
 from powercount.claims.register import CLAIMS, claim_named
-from powercount.claims.study import Study
 from powercount.claims.symmetry import PRINTED_R, exponent_r, is_stable, moved
 from powercount.derivations.dynamics.blocks import blocks_at
 from powercount.derivations.named import named_recipe
 from powercount.empirical.dynamics.equivalence import output_difference
 from powercount.empirical.dynamics.spectral import spectral_along_width
 from powercount.empirical.fit import fit_slope
+from powercount.study import Study
 
 CONFIRMED = ("C1", "C2", "C3", "C3'", "C4", "C5", "C6", "C7", "C8", "C9", "C10", "C11", "C12", "C13")
 CONFIRMED_IN_WIDTH = ("C23", "C24", "C25", "C28")

@@ -9,14 +9,32 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from powercount import __version__
+from powercount.derivations.recipe import PowercountError
 
 Say = Callable[[str], None]
+
+
+class StudyError(PowercountError):
+    """A study cannot go on; the text says what is kept and the remedy."""
+
+
+def kept_in(verb: str) -> Path:
+    """Where the cells of a study of one verb are kept while it runs: in the user's cache."""
+    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(root) / "powercount" / verb
+
+
+def say_on_terminal(text: str) -> None:
+    """One line on standard error, written over by the next, if that is a terminal."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[2K  {text[:100]}", end="\r", file=sys.stderr, flush=True)
 
 
 def _silent(_: str) -> None:

@@ -1,0 +1,223 @@
+"""Many learning rates at once: full-batch gradient descent on digits, one network per rate.
+
+Gradient descent is linear in the gradient, so a rate of its own for every network is one factor before its
+gradient, and R rates of one initialization train as one batch of R networks. They start from the same weights and
+see the same examples (common random numbers); so do different depths and recipes, block by block. With e the mean
+error signal dloss/df and s_y = dloss/dy going down the blocks, every matrix takes the plain step
+    W <- W - rate lambda m s_y z^T,
+written out here because W can then be updated in place while the signal passes it.
+
+What moves:
+    all      every matrix, at one base rate times its role's power
+    hidden   the hidden matrices alone; input and readout stay at initialization
+    split    the hidden matrices at the swept rate; input and readout at the fixed base rate ``SPLIT_RATE``
+A one-layer block is W phi(h) as everywhere in this house, or, where ``outside``, phi(W h): the other place the
+activation can have, which Tensor Programs VI compares it with.
+
+Digits are split once, by the seed of the study: ``HELD_OUT`` images judge every network, and each member trains on
+its own draw from the rest. Worked line: at depth 64 and width 64 eleven rates make 11 * 128 products of 64 x 64
+matrices a step, some 20 ms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from powercount.derivations.recipe import PowercountError, QuestionError, Recipe, check_name
+from powercount.empirical.activations import ACTIVATION, SLOPE
+from powercount.empirical.data import CLASSES, FEATURES, draw
+from powercount.empirical.ensemble import seed_of
+from powercount.empirical.sweep import MEMORY_SHARE, memory_here
+
+Moving = Literal["all", "hidden", "split"]
+MODES: Final[tuple[Moving, ...]] = ("all", "hidden", "split")
+# A third or less of the edge of stability with every matrix moving, at every depth and with either loss.
+SPLIT_RATE: Final = 1.0
+DIGITS: Final = 1797
+HELD_OUT: Final = 512
+
+
+class TransferError(PowercountError):
+    """The rate sweep cannot be run or read: sizes that make no network, or no rate that is best."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One recipe at one size, trained for ``steps`` steps on ``examples`` digits per member."""
+
+    recipe: Recipe
+    width: int
+    depth: int
+    moving: Moving = "all"
+    outside: bool = False
+    steps: int = 20
+    examples: int = 32
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_name("mode", self.moving, MODES)
+        if self.width < 1 or self.depth < 1 or self.steps < 1:
+            raise TransferError(
+                f"width = {self.width}, depth = {self.depth}, steps = {self.steps}: each is at least 1; raise it"
+            )
+        if not 1 <= self.examples <= DIGITS - HELD_OUT:
+            raise TransferError(f"examples = {self.examples}; choose 1 to {DIGITS - HELD_OUT} of the digits")
+        if self.outside and self.recipe.block.layers != 1:
+            raise QuestionError(
+                f"phi(W h) is a block of one layer and layers = {self.recipe.block.layers}; set it to 1"
+            )
+        if any(role.init_std is None for _, role in self.recipe.parametrization.roles()):
+            raise QuestionError(f"{self.recipe.name} starts a role at zero; a rate sweep needs a random start")
+
+    def memory_needed(self, rates: int) -> int:
+        """Bytes for that many networks: weights and, for every internal layer, two activations."""
+        layers = self.recipe.block.layers * self.depth
+        return 4 * rates * (layers * self.width**2 + 128 * self.width + 2 * layers * self.width * self.examples)
+
+    def check_memory(self, rates: int) -> None:
+        """Raise ``TransferError`` where that many networks would not fit."""
+        needed, here = self.memory_needed(rates), memory_here()
+        if needed > MEMORY_SHARE * here:
+            raise TransferError(
+                f"{rates} rates at width {self.width} and depth {self.depth} need about {needed / 2**30:.1f} GiB and "
+                f"this machine has {here / 2**30:.1f} GiB; choose a smaller --width or smaller --depths"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """Train loss at every step, shape (steps + 1, rates); loss and accuracy on held-out digits, shape (rates,)."""
+
+    train: Tensor
+    test: Tensor
+    accuracy: Tensor
+
+
+@lru_cache(maxsize=4)
+def _split(seed: int) -> tuple[Tensor, Tensor]:
+    """All digits, in an order that depends on the seed alone; the first ``HELD_OUT`` are held out."""
+    return draw("digits", DIGITS, torch.Generator().manual_seed(seed_of(seed + 1, 0)))
+
+
+def examples_of(run: Run, member: int) -> tuple[Tensor, Tensor]:
+    """The digits one member trains on, shapes (B, 64) and (B,)."""
+    x, labels = _split(run.seed)
+    generator = torch.Generator().manual_seed(seed_of(run.seed + 2, member))
+    chosen = HELD_OUT + torch.randperm(DIGITS - HELD_OUT, generator=generator)[: run.examples]
+    return x[chosen], labels[chosen]
+
+
+class Rates:
+    """R networks that differ in their learning rate alone."""
+
+    def __init__(self, run: Run, member: int, rates: Sequence[float], dtype: torch.dtype = torch.float32) -> None:
+        recipe = run.recipe
+        self.run, self.count, self.layers = run, len(rates), recipe.block.layers
+        self.phi, self.slope = ACTIVATION[recipe.block.activation], SLOPE[recipe.block.activation]
+        self.branch = float(run.depth**recipe.parametrization.branch)
+        self.roles = recipe.role_names[1:-1]
+        self.multiplier, self.step = {}, {}
+        swept = torch.tensor(rates, dtype=dtype)[:, None, None]
+        for name, role in recipe.parametrization.roles():
+            self.multiplier[name] = role.multiplier.at(run.width, run.depth)
+            factor = self.multiplier[name] * role.learning_rate.at(run.width, run.depth)
+            fixed = {"all": swept, "hidden": 0 * swept, "split": SPLIT_RATE + 0 * swept}[run.moving]
+            self.step[name] = factor * (swept if name in self.roles else fixed)
+        self.input, self.readout, self.hidden = self._initial(member, dtype)
+
+    def _initial(self, member: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, list[list[Tensor]]]:
+        """The weights of ``network.build`` from the member's seed, once per rate."""
+        run = self.run
+        generator = torch.Generator().manual_seed(seed_of(run.seed, member))
+
+        def weight(role: str, rows: int, columns: int) -> Tensor:
+            power = run.recipe.role(role).init_std
+            assert power is not None  # Run.__post_init__ refuses roles that start at zero
+            std = power.at(run.width, run.depth)
+            once = std * torch.randn(rows, columns, generator=generator)
+            return once.to(dtype).repeat(self.count, 1, 1)
+
+        first, last = weight("input", run.width, FEATURES), weight("readout", CLASSES, run.width)
+        hidden = [[weight(role, run.width, run.width) for role in self.roles] for _ in range(run.depth)]
+        return first, last, hidden
+
+    def forward(self, x: Tensor, kept: list[list[tuple[Tensor, Tensor]]] | None = None) -> tuple[Tensor, Tensor]:
+        """h_L and f for x of shape (64, B); ``kept`` receives (what phi was fed, z) for each layer of each block."""
+        first = (self.multiplier["input"] / FEATURES**0.5) * self.input
+        h = torch.bmm(first, x.expand(self.count, -1, -1))
+        for block in self.hidden:
+            y, seen = h, []
+            for j, role in enumerate(self.roles):
+                fed = y
+                z = self.phi(y) if self._enters(j) else y
+                y = torch.bmm(block[j], z).mul_(self.multiplier[role])
+                seen.append((y if self.run.outside else fed, z))
+            h = torch.add(h, self.phi(y) if self.run.outside else y, alpha=self.branch)
+            if kept is not None:
+                kept.append(seen)
+        return h, self.multiplier["readout"] * torch.bmm(self.readout, h)
+
+    def _enters(self, j: int) -> bool:
+        """Whether internal layer j (counted from 0) reads phi of what is below it."""
+        return j > 0 or (self.layers == 1 and not self.run.outside)
+
+    def loss(self, output: Tensor, labels: Tensor) -> Tensor:
+        """The mean loss of each network, shape (R,)."""
+        if self.run.recipe.optimizer.loss == "cross-entropy":
+            each = functional.cross_entropy(output, labels.expand(self.count, -1), reduction="none")
+            return each.mean(dim=1)
+        return 0.5 * (output - _one_hot(labels, output.dtype)).square().sum(dim=1).mean(dim=1)
+
+    def _descend(self, x: Tensor, labels: Tensor) -> Tensor:
+        """One step on every network; returns the loss before it."""
+        kept: list[list[tuple[Tensor, Tensor]]] = []
+        h, output = self.forward(x, kept)
+        guess = torch.softmax(output, dim=1) if self.run.recipe.optimizer.loss == "cross-entropy" else output
+        error = (guess - _one_hot(labels, output.dtype)) / x.shape[1]
+        signal = self.multiplier["readout"] * torch.bmm(self.readout.transpose(1, 2), error)
+        ends_move = self.run.moving != "hidden"
+        if ends_move:
+            self.readout.baddbmm_(error * self.step["readout"], h.transpose(1, 2), alpha=-1)
+        for block, seen in zip(reversed(self.hidden), reversed(kept), strict=True):
+            current = self.branch * signal
+            if self.run.outside:
+                current = current * self.slope(seen[0][0])
+            for j in range(self.layers - 1, -1, -1):
+                role, (fed, z) = self.roles[j], seen[j]
+                below = torch.bmm(block[j].transpose(1, 2), current).mul_(self.multiplier[role])
+                block[j].baddbmm_(current * self.step[role], z.transpose(1, 2), alpha=-1)
+                current = below * self.slope(fed) if self._enters(j) else below
+            signal = signal + current
+        if ends_move:
+            inputs = x.T.expand(self.count, -1, -1) / FEATURES**0.5
+            self.input.baddbmm_(signal * self.step["input"], inputs, alpha=-1)
+        return self.loss(output, labels)
+
+    def train(self, x: Tensor, labels: Tensor) -> Tensor:
+        """Train on x of shape (64, B); the loss before every step and after the last."""
+        losses = [self._descend(x, labels) for _ in range(self.run.steps)]
+        return torch.stack([*losses, self.loss(self.forward(x)[1], labels)])
+
+
+def _one_hot(labels: Tensor, dtype: torch.dtype) -> Tensor:
+    """Shape (C, B)."""
+    return functional.one_hot(labels, CLASSES).T.to(dtype)
+
+
+def train_rates(run: Run, member: int, rates: Sequence[float], dtype: torch.dtype = torch.float32) -> Trained:
+    """Train one member at every rate, and judge it on the held-out digits."""
+    networks = Rates(run, member, rates, dtype)
+    x, labels = examples_of(run, member)
+    every, answers = _split(run.seed)
+    with torch.no_grad():
+        losses = networks.train(x.T.to(dtype), labels)
+        output = networks.forward(every[:HELD_OUT].T.to(dtype))[1]
+        right = (output.argmax(dim=1) == answers[:HELD_OUT]).to(dtype)
+        return Trained(losses, networks.loss(output, answers[:HELD_OUT]), right.mean(dim=1))

@@ -1,0 +1,110 @@
+"""Law: the best learning rate goes as one over the output's change per unit rate, n^(-max_r a_r) L^(-max_r b_r).
+
+The speed, the rate at which the loss has fallen by an eighth, follows it to first order: with hidden matrices alone
+L^0 under depth-mup and completep, L^(-1/2) with sqrt(L) on the rate of the first internal matrix. The edge of
+stability falls with it although every matrix moves: the correction costs the transfer it was to restore.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from powercount.claims.finding import from_estimate
+from powercount.claims.register import CLAIMS
+from powercount.claims.transfer import SMALL, falls, moves
+from powercount.derivations.dynamics.transfer import best_rate
+from powercount.derivations.named import named_recipe
+from powercount.dynamics.transfer import Plan, Setting, expected_slope, run_transfer, speed_allowance, transfer_row
+from powercount.empirical.dynamics.rates import depth_slope, readings, train_grid
+from powercount.empirical.dynamics.transfer import Run
+from powercount.study import Study
+from powercount.verdict import CONFIDENCE
+
+WIDTH, DEPTHS, MEMBERS = 64, (2, 4, 8, 16, 32), range(16)
+# Double octaves around the speed at every one of these depths, and half octaves around the edge.
+SLOW = (-5.0, -3.0, -1.0)
+FAST = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5)
+CLAIMED = named_recipe("depth-mup", activation="tanh")
+
+
+def slope_of(recipe, moving, reading, exponents):
+    """The slope of one reading of a recipe against log L."""
+    columns = [
+        readings(train_grid(Run(recipe=recipe, width=WIDTH, depth=depth, moving=moving), MEMBERS, exponents))[reading]
+        for depth in DEPTHS
+    ]
+    return depth_slope(np.stack(columns, axis=1), DEPTHS, base_two=True)
+
+
+def judged(claims, implementation):
+    """The speed of an implementation with hidden matrices alone, judged by the claims of a recipe."""
+    power = best_rate(claims, "hidden").along("depth")
+    return from_estimate(
+        slope_of(implementation, "hidden", "speed", SLOW),
+        float(power),
+        float(power),
+        expected=expected_slope(claims, "hidden", WIDTH, DEPTHS),
+        allowance=speed_allowance(claims, WIDTH, DEPTHS),
+        part="slope of the speed",
+        condition="hidden matrices alone",
+    )
+
+
+def spoken(evidence):
+    """One line of the ledger."""
+    return (
+        f"derived {evidence.predicted}, expected {evidence.expected:+.3f}, measured {evidence.measured:+.3f} "
+        f"[{evidence.low:+.3f}, {evidence.high:+.3f}]: {evidence.outcome}"
+    )
+
+
+@pytest.mark.parametrize("name", ["depth-mup", "depth-mup-sqrt", "completep"])
+def test_the_speed_follows_one_over_the_moving_share(name, ledger):
+    """Hidden alone: L^0 under depth-mup and completep, L^(-1/2) with sqrt(L) on the first rate."""
+    recipe = named_recipe(name, activation="tanh")
+    evidence = judged(recipe, recipe)
+    ledger.note(f"{name}, speed", spoken(evidence))
+    assert evidence.outcome == "AGREES", evidence
+
+
+def test_twin_the_speed_sees_a_wrong_rate(ledger):
+    """L^(1/4) on the first hidden rate of depth-mup moves the speed by enough to be contradicted."""
+    implementation = CLAIMED.shifted("hidden1", "learning_rate", "depth", Fraction(1, 4))
+    evidence = judged(CLAIMED, implementation)
+    ledger.note(f"twin: {implementation.name}, speed", spoken(evidence))
+    assert evidence.outcome == "CONTRADICTS", evidence
+
+
+def test_the_edge_falls_under_the_correction(ledger):
+    """Every matrix moving, sqrt(L) on the first rate lowers the edge of stability, which depth-mup was to hold."""
+    slope = slope_of(named_recipe("depth-mup-sqrt", activation="tanh"), "all", "edge", FAST)
+    low, high = slope.interval(CONFIDENCE)
+    ledger.note("depth-mup-sqrt, edge", f"slope {slope.value:+.3f}, [{low:+.3f}, {high:+.3f}] at one error in 100 000")
+    assert falls(low, high) == "AGREES"
+
+
+def test_the_study_keeps_its_cells(tmp_path):
+    """A study run twice in one folder trains once, and gives the same rows to the bit."""
+    heard = []
+    plan = Plan(width=16, depths=(2, 3, 4), seeds=2, steps=8)
+    study = Study(quick=True, folder=tmp_path, say=heard.append)
+    first = run_transfer(study, [Setting(name="completep")], plan)
+    again = transfer_row(study, Setting(name="completep"), plan)
+    assert first.rows[0] == again
+    assert [text.endswith("(kept)") for text in heard] == [False] * 3 + [True] * 3
+
+
+def test_sides_can_say_no():
+    """A slope told from zero moves, one within an eighth does not, and one that could be either is undecided."""
+    assert [moves(-0.5, -0.3), moves(-SMALL / 2, SMALL / 2), moves(-0.5, 0.5)] == ["AGREES", "CONTRADICTS", "UNDECIDED"]
+    assert [falls(-0.5, -0.3), falls(0.1, 0.2), falls(-0.5, 0.5)] == ["AGREES", "CONTRADICTS", "UNDECIDED"]
+
+
+def test_the_claims_are_registered():
+    """C18 to C21 and C29 name their check and this file."""
+    mine = {claim.id: claim for claim in CLAIMS if claim.check.startswith("transfer:")}
+    assert set(mine) == {"C18", "C19", "C20", "C21", "C29"}
+    assert all(claim.test.endswith("test_exponents_transfer.py") for claim in mine.values())
