@@ -123,11 +123,9 @@ def draw_approach(study: Study, path: Path) -> None:
     count = convergence.members_at_start(study)
     narrow = [
         mean(convergence.batches_at_start(study, activation, n, convergence.SHALLOW, count, horizon))
-        for n in convergence.START_WIDTHS
+        for n in convergence.WIDER
     ]
-    left.plot(
-        convergence.START_WIDTHS, [abs((row - exact).mean()) for row in narrow], "o", label="covariances at init, erf"
-    )
+    left.plot(convergence.WIDER, [abs((row - exact).mean()) for row in narrow], "o", label="covariances at init, erf")
     for tied in (True, False):
         here = first_step("tanh", convergence.SHALLOW)
         value = here.tied if tied else here.decoupled

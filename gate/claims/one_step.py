@@ -9,7 +9,7 @@ from powercount.claims.claim import COMPLETEP, HERE, INFERRED, NFD, TP4, TP6, Cl
 EVERETT: Final = "Everett et al. (arXiv 2407.05872)"
 SPECTRAL: Final = "arXiv 2310.17813"
 INFINITE_LIMITS: Final = "Bordelon et al. (arXiv 2405.15712)"
-ONE_STEP_TEST: Final = "tests/laws/dynamics/test_claims_exponents.py"
+ONE_STEP_TEST: Final = "tests/laws/dynamics/test_claims_one_step.py"
 
 ONE_STEP: Final[tuple[Claim, ...]] = (
     Claim(

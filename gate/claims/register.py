@@ -104,7 +104,7 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         source=NFD,
         summary="at initialization finite nets reach the limit at O(1/n + 1/L)",
         statement="bias of the covariances of two inputs ~ n^(-1) at fixed L and ~ L^(-1) at large n",
-        conditions="relu at T = 1, erf at T = 4; n = 4..32 at L = 4, L = 2..16 at n = 512",
+        conditions="relu at T = 1 with n = 2..16, erf at T = 4 with n = 4..32, at L = 4; L = 2..16 at n = 512",
         check="convergence:c17_start",
         test=DYNAMICS_TEST,
         marks=(V3_ONLY,),
