@@ -19,7 +19,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
-from powercount.claims.record import FindingRow, finding_row, recorded, write_record
+from powercount.claims.record import (
+    EVIDENCE_HEADER,
+    FindingRow,
+    evidence_cells,
+    finding_row,
+    recorded,
+    write_record,
+)
 from powercount.claims.register import CLAIMS, Claim, claim_named
 from powercount.study import Study, StudyError, kept_in, say_on_terminal
 
@@ -74,26 +81,12 @@ def print_ledger(rows: Sequence[FindingRow]) -> None:
 def print_findings(rows: Sequence[FindingRow]) -> None:
     """Every piece of evidence of the claims measured."""
     from powercount.report import print_table
-    from powercount.table import interval, number
 
     for row in rows:
         marks = f" ({'; '.join(row['marks'])})" if row["marks"] else ""
         print(f"\n{row['id']}, {row['verdict']}: {row['summary']}\n  {row['statement']} [{row['source']}{marks}]")
-        cells = [
-            (
-                each["part"],
-                each["condition"],
-                each["claimed"],
-                each["predicted"],
-                number(each["expected"]),
-                number(each["measured"]),
-                interval(each["low"], each["high"]),
-                each["outcome"],
-            )
-            for each in row["evidence"]
-        ]
-        header = ("part", "condition", "claimed", "predicted", "expected here", "measured", "95 % interval", "claim")
-        print_table(f"  held by {row['test']}; again with: {row['command']}", header, cells)
+        title = f"  held by {row['test']}; again with: {row['command']}"
+        print_table(title, EVIDENCE_HEADER, evidence_cells(row))
 
 
 def show_claims(given: argparse.Namespace) -> int:

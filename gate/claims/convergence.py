@@ -17,7 +17,7 @@ from torch import Tensor
 
 from powercount.claims.coupling import members, run_of
 from powercount.claims.finding import Evidence, from_estimate
-from powercount.claims.runs import Rows, mean, members_of, ratio_of_means, slope_expected, slope_of
+from powercount.claims.runs import Rows, fitted, mean, members_of, ratio_of_means, slope_expected, slope_of
 from powercount.derivations.dynamics.covariances import Pair, at_depth, in_the_limit
 from powercount.derivations.dynamics.first_step import first_step, first_step_limit
 from powercount.empirical.dynamics.convergence import Pairs, initial_covariances, smallest_eigenvalues
@@ -245,22 +245,6 @@ def c17_solver(study: Study) -> list[Evidence]:
                 )
             )
     return found
-
-
-def fitted(study: Study, activation: str, depth: int, *, width: int, steps: int = 3, tied: bool = True) -> Run:
-    """A few steps of order one on four digits."""
-    return Run(
-        width=width,
-        depth=depth,
-        activation=activation,
-        steps=steps,
-        samples=4,
-        rate=0.5,
-        tied=tied,
-        kind="lazy",
-        seed=study.seed,
-        centred=True,
-    )
 
 
 def final_loss(trajectory: Trajectory) -> Tensor:

@@ -19,7 +19,7 @@ from sympy import Rational
 from torch import Tensor
 
 from powercount.claims.finding import Evidence, from_estimate
-from powercount.claims.runs import Rows, mean, mean_of, members_of, ratio_of_means, slope_expected, slope_of
+from powercount.claims.runs import Rows, fitted, mean, mean_of, members_of, ratio_of_means, slope_expected, slope_of
 from powercount.derivations.dynamics.coupling import reading
 from powercount.derivations.dynamics.first_step import first_step
 from powercount.empirical.dynamics import coupling
@@ -260,22 +260,6 @@ def _losses(trajectory: Trajectory) -> Tensor:
     return losses / losses[:, :1]
 
 
-def late_run(study: Study, activation: str, depth: int, *, tied: bool, steps: int) -> Run:
-    """Four digits fitted by gradient descent with a rate of order one."""
-    return Run(
-        width=512 if study.quick else 1024,
-        depth=depth,
-        activation=activation,
-        steps=steps,
-        samples=4,
-        rate=0.5,
-        tied=tied,
-        kind="lazy",
-        seed=study.seed,
-        centred=True,
-    )
-
-
 def c15_late(study: Study) -> list[Evidence]:
     """(vi) At later training times both fit the labels and the gap in the loss shrinks, whatever the depth."""
     found = []
@@ -283,7 +267,12 @@ def c15_late(study: Study) -> list[Evidence]:
         steps, depth = (24, 8) if study.quick else (LATE, 16)
         both = np.stack(
             [
-                members_of(study, late_run(study, activation, depth, tied=tied, steps=steps), 16, (_losses,))
+                members_of(
+                    study,
+                    fitted(study, activation, depth, width=512 if study.quick else 1024, steps=steps, tied=tied),
+                    16,
+                    (_losses,),
+                )
                 for tied in (True, False)
             ],
             axis=2,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from powercount.claims.record import FindingRow
+from powercount.claims.record import EVIDENCE_HEADER, FindingRow, evidence_cells
 from powercount.claims.register import CLAIMS
 from powercount.study import Study
 from powercount.table import interval, number
@@ -85,22 +85,7 @@ def page_text(rows: Mapping[str, FindingRow]) -> str:
             f"*Again:* `{row['command']}`. *Held by:* {row['test']}.",
             "",
         ]
-        lines += table(
-            ("part", "condition", "claimed", "predicted", "expected here", "measured", "95 % interval", "claim"),
-            [
-                (
-                    each["part"],
-                    each["condition"],
-                    each["claimed"],
-                    each["predicted"],
-                    number(each["expected"]),
-                    number(each["measured"]),
-                    interval(each["low"], each["high"]),
-                    each["outcome"],
-                )
-                for each in row["evidence"]
-            ],
-        )
+        lines += table(EVIDENCE_HEADER, evidence_cells(row))
     return "\n".join(lines) + "\n"
 
 

@@ -14,8 +14,19 @@ from typing import Any, Final, TypedDict
 
 from powercount.claims.register import Claim
 from powercount.derivations.recipe import PowercountError
+from powercount.table import interval, number
 
 RECORD: Final = "record.json"
+EVIDENCE_HEADER: Final = (
+    "part",
+    "condition",
+    "claimed",
+    "predicted",
+    "expected here",
+    "measured",
+    "95 % interval",
+    "claim",
+)
 
 
 class RecordError(PowercountError):
@@ -73,6 +84,20 @@ def command_of(claim: Claim) -> str:
     """The line that measures the claim again."""
     name = f'"{claim.id}"' if "'" in claim.id else claim.id
     return f"powercount claims {name}"
+
+
+def evidence_cells(row: FindingRow) -> list[tuple[str, ...]]:
+    """The lines of a table of evidence, under ``EVIDENCE_HEADER``."""
+    return [
+        (
+            *(each[key] for key in ("part", "condition", "claimed", "predicted")),
+            number(each["expected"]),
+            number(each["measured"]),
+            interval(each["low"], each["high"]),
+            each["outcome"],
+        )
+        for each in row["evidence"]
+    ]
 
 
 def recorded() -> dict[str, FindingRow]:

@@ -19,6 +19,22 @@ Read = Callable[[Trajectory], Tensor]
 ROOM: Final = 1 << 31  # bytes of members trained at once
 
 
+def fitted(study: Study, activation: str, depth: int, *, width: int, steps: int = 3, tied: bool = True) -> Run:
+    """A few steps of order one on four digits."""
+    return Run(
+        width=width,
+        depth=depth,
+        activation=activation,
+        steps=steps,
+        samples=4,
+        rate=0.5,
+        tied=tied,
+        kind="lazy",
+        seed=study.seed,
+        centred=True,
+    )
+
+
 def members_of(study: Study, run: Run, members: int, reads: Sequence[Read]) -> Rows:
     """What is read off each member's trajectory, shape (members, readings); a reading may have several columns."""
 
