@@ -60,7 +60,7 @@ def batches_at_start(study: Study, activation: str, width: int, depth: int, coun
 
 def members_at_start(study: Study) -> int:
     """Members of one batch of narrow nets."""
-    return 8000 if study.quick else 40000
+    return 24000 if study.quick else 40000
 
 
 def deep(study: Study) -> tuple[int, ...]:
