@@ -13,11 +13,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from powercount import __version__
 from powercount.derivations.recipe import PowercountError
 
+CELL: Final = ".cell.json"  # a folder may hold other files, which are not ours to forget
 Say = Callable[[str], None]
 
 
@@ -56,7 +57,7 @@ class Study:
         if self.folder is None:
             self.say(name)
             return json.loads(json.dumps(compute()))
-        path = self.folder / f"{hashlib.sha256(whole.encode()).hexdigest()[:24]}.json"
+        path = self.folder / f"{hashlib.sha256(whole.encode()).hexdigest()[:24]}{CELL}"
         if path.exists():
             self.say(f"{name} (kept)")
             return json.loads(path.read_text(encoding="utf-8"))["value"]
@@ -71,5 +72,5 @@ class Study:
     def finished(self) -> None:
         """Forget the cells: the next study measures again."""
         if self.folder is not None and self.folder.is_dir():
-            for path in self.folder.glob("*.json"):
+            for path in self.folder.glob(f"*{CELL}"):
                 path.unlink()

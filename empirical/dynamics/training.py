@@ -30,7 +30,7 @@ from powercount.empirical.activations import ACTIVATION, SLOPE
 from powercount.empirical.data import CLASSES, DATA, FEATURES, draw
 from powercount.empirical.dynamics.matrices import Dense, Lazy, Matrix
 from powercount.empirical.ensemble import seed_of
-from powercount.empirical.sweep import MEMORY_SHARE, Progress, memory_here
+from powercount.empirical.sweep import MEMORY_SHARE, memory_here
 
 ROLES: Final = ("input", "hidden", "readout")
 OUTPUTS: Final = (1, CLASSES)
@@ -284,14 +284,12 @@ class Net:
         past.returned.append(returned[::-1])
 
 
-def train(run: Run, members: Sequence[int], progress: Progress | None = None) -> Trajectory:
+def train(run: Run, members: Sequence[int]) -> Trajectory:
     """K steps of gradient descent: K + 1 forward and K backward passes of the members."""
     net = Net(run, members)
     with torch.no_grad():
-        for step in range(run.steps):
+        for _ in range(run.steps):
             net.forward()
             net.backward()
-            if progress is not None:
-                progress(step + 1, run.steps)
         net.forward()
     return net.past

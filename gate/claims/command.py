@@ -166,10 +166,13 @@ def _group(claims: Sequence[Claim], study: Study) -> list[FindingRow]:
 
 
 def _code(known: dict[str, FindingRow], found: dict[str, FindingRow]) -> int:
-    code = AGREES
+    """A verdict that differs outweighs one that is not decided any more."""
+    changed = set()
     for name, row in found.items():
         before = known[name]["verdict"] if name in known else row["verdict"]
         if row["verdict"] != before:
             print(f"powercount: {name} is {row['verdict']}; the record says {before}", file=sys.stderr)
-            code = max(code, UNDECIDED if row["verdict"] == "undecided" and code != DIFFERS else DIFFERS)
-    return code
+            changed.add(row["verdict"])
+    if changed - {"undecided"}:
+        return DIFFERS
+    return UNDECIDED if changed else AGREES

@@ -124,7 +124,7 @@ def narrow_steps(study: Study, activation: str, width: int, *, tied: bool) -> Ro
 
 def c17_width(study: Study) -> list[Evidence]:
     """In training the output's movement reaches its infinite-width value as 1/n at fixed depth, tied and decoupled."""
-    found, exact = [], {}
+    found = []
     for activation in ("tanh",) if study.quick else ("tanh", "relu"):
         here = first_step(activation, SHALLOW)
         exact = {True: here.tied, False: here.decoupled}

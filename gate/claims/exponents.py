@@ -21,7 +21,7 @@ from fractions import Fraction
 from functools import cache
 from typing import Final
 
-from powercount.claims.finding import Evidence, from_verdict
+from powercount.claims.finding import Evidence, from_side, from_verdict
 from powercount.derivations.dynamics.blocks import blocks_at
 from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
@@ -29,7 +29,7 @@ from powercount.derivations.recipe import Axis, Recipe, observable_named
 from powercount.empirical.fit import Estimate
 from powercount.empirical.sweep import Sweep
 from powercount.study import Study
-from powercount.verdict import CONFIDENCE, REPORTED, RIVAL, Outcome, Verdict
+from powercount.verdict import RIVAL, Outcome, Verdict
 from powercount.verify import WIDTHS, default_sweep, verify_axis
 
 HALF: Final = Fraction(1, 2)
@@ -98,22 +98,9 @@ def powers(
     return found
 
 
-def growing(estimate: Estimate, *, part: str, condition: str, claimed: str, derived: str, expected: float) -> Evidence:
-    """Evidence that a slope is positive; it fails where the slope is seen to be less than a quarter, the rival."""
-    low, high = estimate.interval(CONFIDENCE)
-    outcome: Outcome = "AGREES" if low > 0 else "CONTRADICTS" if high < float(RIVAL) else "UNDECIDED"
-    shown = estimate.interval(REPORTED)
-    return Evidence(
-        part=part,
-        condition=condition,
-        claimed=claimed,
-        predicted=derived,
-        expected=expected,
-        measured=estimate.value,
-        low=shown[0],
-        high=shown[1],
-        outcome=outcome,
-    )
+def grows(low: float, high: float) -> Outcome:
+    """Whether a slope in that interval is positive; not where it is seen to be less than a quarter, the rival."""
+    return "AGREES" if low > 0 else "CONTRADICTS" if high < float(RIVAL) else "UNDECIDED"
 
 
 def unstable(study: Study) -> Iterator[tuple[str, str, Verdict, Verdict]]:
@@ -140,12 +127,13 @@ def c1(study: Study) -> list[Evidence]:
             found += powers(study, recipe, {"branch-sum": HALF - alpha}, label, ("branch-sum",))
     for label, condition, _, late in unstable(study):
         found.append(
-            growing(
+            from_side(
                 late.measurement.fitted,
+                grows,
                 part=f"branch-sum grows, {label}",
                 condition=condition,
                 claimed="grows",
-                derived="grows",
+                predicted="grows",
                 expected=late.expected,
             )
         )
@@ -166,12 +154,13 @@ def c1_no_power(study: Study) -> list[Evidence]:
             freedom=min(each.freedom for each in slopes),
         )
         found.append(
-            growing(
+            from_side(
                 grown,
+                grows,
                 part=f"growth of branch-sum's local power, {label}",
                 condition=condition,
                 claimed="no power",
-                derived=early.predicted or "no power",
+                predicted=early.predicted or "no power",
                 expected=late.expected - early.expected,
             )
         )

@@ -132,9 +132,7 @@ def draw_approach(study: Study, path: Path) -> None:
         moved = [abs(convergence.narrow_steps(study, "tanh", n, tied=tied).mean() - value) for n in convergence.NARROW]
         net = "tied" if tied else "decoupled"
         left.plot(convergence.NARROW, moved, "s", label=f"movement of f, tanh, {net}")
-    for axis, exponent, where in ((left, -1, convergence.NARROW),):
-        low = axis.get_ylim()[0]
-        axis.plot(where, [2 * low * (size / where[-1]) ** exponent for size in where], color="grey", lw=0.8)
+        left.plot(convergence.NARROW, [moved[0] * 2 / n for n in convergence.NARROW], color="grey", lw=0.8)
     deep = convergence.deep(study)
     for activation in ("relu",) if study.quick else ("relu", "linear"):
         limits = first_step_limit(activation)

@@ -12,7 +12,7 @@ The verdict is computed from the evidence; nobody types it in.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, TypedDict
@@ -138,6 +138,31 @@ def from_estimate(
         low=shown[0],
         high=shown[1],
         outcome=outcome,
+    )
+
+
+def from_side(
+    estimate: Estimate,
+    rule: Callable[[float, float], Outcome],
+    *,
+    claimed: str,
+    predicted: str,
+    expected: float,
+    part: str,
+    condition: str,
+) -> Evidence:
+    """Evidence for a claim that gives no number, only a side, judged by ``rule`` at the suite's own confidence."""
+    low, high = estimate.interval(REPORTED)
+    return Evidence(
+        part=part,
+        condition=condition,
+        claimed=claimed,
+        predicted=predicted,
+        expected=expected,
+        measured=estimate.value,
+        low=low,
+        high=high,
+        outcome=rule(*estimate.interval(CONFIDENCE)),
     )
 
 

@@ -15,21 +15,20 @@ a slope of -0.44 at L = 2..64, n = 64, and of -0.40 beyond that of depth-mup.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from typing import Final
 
 import numpy as np
 
-from powercount.claims.finding import Evidence, from_estimate
+from powercount.claims.finding import Evidence, from_estimate, from_side
 from powercount.derivations.recipe import LOSSES
 from powercount.dynamics.transfer import Setting, TransferRow, transfer_row
 from powercount.empirical.dynamics.rates import RATES, depth_slope
 from powercount.empirical.dynamics.transfer import MODES, Moving
 from powercount.empirical.fit import Estimate
 from powercount.study import Study
-from powercount.verdict import CONFIDENCE, REPORTED, RIVAL, Outcome
+from powercount.verdict import RIVAL, Outcome
 
 # A slope within this of another is not told from it: half the distance to the nearest rival exponent.
 SMALL: Final = float(RIVAL) / 2
@@ -56,31 +55,6 @@ def falls(low: float, high: float) -> Outcome:
     if high < 0:
         return "AGREES"
     return "CONTRADICTS" if low > -SMALL else "UNDECIDED"
-
-
-def from_side(
-    estimate: Estimate,
-    rule: Callable[[float, float], Outcome],
-    *,
-    claimed: str,
-    predicted: str,
-    expected: float,
-    part: str,
-    condition: str,
-) -> Evidence:
-    """Evidence for a claim that gives no number, only a side, judged by ``rule`` at the suite's own confidence."""
-    low, high = estimate.interval(REPORTED)
-    return Evidence(
-        part=part,
-        condition=condition,
-        claimed=claimed,
-        predicted=predicted,
-        expected=expected,
-        measured=estimate.value,
-        low=low,
-        high=high,
-        outcome=rule(*estimate.interval(CONFIDENCE)),
-    )
 
 
 def condition_of(row: TransferRow, detail: str = "") -> str:

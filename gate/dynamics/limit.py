@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypedDict
 
-import torch
 from torch import Tensor
 
 from powercount.derivations.dynamics.linear import LinearTask, solve
@@ -220,13 +219,8 @@ def draw_limit(rows: list[SeriesRow], path: str) -> None:
     )
     figure, axes = plt.subplots(2, 2, figsize=(10, 7.5), constrained_layout=True)
     nets = [row for row in rows if row["name"] not in (FULL, DECOUPLED, EXACT)]
-    shades = dict(
-        zip(
-            (row["name"] for row in nets),
-            mpl.colormaps["viridis"](torch.linspace(0.9, 0.15, max(1, len(nets))).numpy()),
-            strict=True,
-        )
-    )
+    colours = mpl.colormaps["viridis"]
+    shades = {row["name"]: colours(0.9 - 0.75 * place / max(1, len(nets) - 1)) for place, row in enumerate(nets)}
     for axis, (key, along, xlabel, ylabel) in zip(axes.flat, panels, strict=True):
         for row in rows:
             values = row[key]  # type: ignore[literal-required]

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from powercount.derivations.recipe import ACTIVATIONS, LOSSES, QuestionError
+from powercount.derivations.recipe import ACTIVATIONS, LOSSES
+from powercount.dynamics.arguments import FIGURES, check_figure, numbers
 from powercount.study import Study, kept_in, say_on_terminal
-
-FIGURES: Final = (".pdf", ".png", ".svg")
 
 
 def add_verb(verbs: Any) -> None:
@@ -33,24 +32,6 @@ def add_verb(verbs: Any) -> None:
     made.add_argument("--plot", type=Path, metavar="FILE", help=f"write the figure, as one of: {', '.join(FIGURES)}")
     made.add_argument("--folder", type=Path, help="keep what is done here while it runs (a folder of your cache)")
     made.add_argument("--json", action="store_true", help="print JSON")
-
-
-def numbers(text: str, flag: str) -> tuple[int, ...]:
-    """Comma-separated whole numbers, each once, in rising order."""
-    try:
-        return tuple(sorted({int(part) for part in text.split(",") if part.strip()}))
-    except ValueError:
-        raise QuestionError(f"{flag} {text!r} is no list of whole numbers such as 64,256") from None
-
-
-def check_figure(path: Path | None) -> None:
-    """Raise ``QuestionError`` unless the figure can be written there."""
-    if path is None:
-        return
-    if path.suffix not in FIGURES:
-        raise QuestionError(f"--plot {path}: the name must end with one of: {', '.join(FIGURES)}")
-    if not path.absolute().parent.is_dir():
-        raise QuestionError(f"--plot {path}: there is no folder {path.parent}; make it first")
 
 
 def show_limit(given: argparse.Namespace) -> int:

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from powercount.derivations.recipe import ACTIVATIONS, LOSSES, QuestionError, check_name
+from powercount.dynamics.arguments import FIGURES, check_figure, numbers
 
 if TYPE_CHECKING:
     from powercount.dynamics.transfer import Plan, Setting
 
 VERB: Final = "transfer"
-FIGURES: Final = (".pdf", ".png", ".svg")
 DEFAULT_MODES: Final = "all,hidden"
 
 
@@ -39,7 +38,7 @@ def add_verb(verbs: Any, parser: Callable[..., argparse.ArgumentParser]) -> argp
     made.add_argument("--modes", default=DEFAULT_MODES, help="comma-separated, of: all, hidden, split (all,hidden)")
     made.add_argument("--seed", type=int, default=0, help="the seed everything is drawn from (0)")
     made.add_argument("--quick", action="store_true", help="small networks and few seeds: some ten seconds")
-    made.add_argument("--plot", metavar="FILE", help=f"write the figure, as one of: {', '.join(FIGURES)}")
+    made.add_argument("--plot", type=Path, metavar="FILE", help=f"write the figure, as one of: {', '.join(FIGURES)}")
     made.add_argument("--folder", metavar="DIR", help="keep what is done here while it runs (a folder of your cache)")
     made.add_argument("--json", action="store_true", help="print JSON")
     return made
@@ -48,14 +47,6 @@ def add_verb(verbs: Any, parser: Callable[..., argparse.ArgumentParser]) -> argp
 def listed(text: str) -> tuple[str, ...]:
     """Comma-separated names, each once."""
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-
-
-def depths_asked(text: str) -> tuple[int, ...]:
-    """Comma-separated depths in rising order."""
-    try:
-        return tuple(sorted({int(part) for part in text.split(",") if part.strip()}))
-    except ValueError:
-        raise QuestionError(f"--depths {text!r} is no list of depths such as 4,8,16") from None
 
 
 def plan_asked(given: argparse.Namespace) -> Plan:
@@ -68,7 +59,7 @@ def plan_asked(given: argparse.Namespace) -> Plan:
         name: value for name in ("width", "seeds", "steps", "examples") if (value := getattr(given, name)) is not None
     }
     if given.depths is not None:
-        changes["depths"] = depths_asked(given.depths)
+        changes["depths"] = numbers(given.depths, "--depths")
     return replace(QUICK if given.quick else FULL, **changes)
 
 
@@ -99,23 +90,14 @@ def settings_asked(given: argparse.Namespace) -> tuple[Setting, ...]:
 
 def _check_setting(setting: Setting) -> None:
     """Refuse a recipe that does not exist, or has no power of L that its best rate could follow."""
-    if setting.predicted_power() is None:
+    from powercount.derivations.dynamics.transfer import best_rate
+
+    reason = best_rate(setting.recipe, setting.moving).reason("depth")
+    if reason is not None:
         raise QuestionError(
-            f"{setting.name} has no exponent along depth, its stream grows faster than any power of L; "
-            "choose a recipe whose branch is multiplied by L^(-1/2) or less"
+            f"{setting.name} has no exponent along depth: {reason}; choose a recipe whose branch is multiplied by "
+            "L^(-1/2) or less"
         )
-
-
-def figure_asked(text: str | None) -> Path | None:
-    """Where the figure goes."""
-    if text is None:
-        return None
-    path = Path(text)
-    if path.suffix not in FIGURES:
-        raise QuestionError(f"--plot {text!r} has no ending this command draws; choose one of: {', '.join(FIGURES)}")
-    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise QuestionError(f"--plot {text!r}: cannot write in {str(path.parent)!r}; make that folder first")
-    return path
 
 
 def show_transfer(given: argparse.Namespace) -> int:
@@ -126,7 +108,8 @@ def show_transfer(given: argparse.Namespace) -> int:
     from powercount.report import print_table
     from powercount.study import Study, kept_in, say_on_terminal
 
-    plan, settings, figure = plan_asked(given), settings_asked(given), figure_asked(given.plot)
+    plan, settings = plan_asked(given), settings_asked(given)
+    check_figure(given.plot)
     for setting in settings:
         plan.run(setting, plan.depths[-1], given.seed).check_memory(len(first_grid()))
     study = Study(
@@ -136,8 +119,8 @@ def show_transfer(given: argparse.Namespace) -> int:
         say=say_on_terminal,
     )
     result = run_transfer(study, settings, plan)
-    if figure is not None:
-        draw_transfer(result, figure)
+    if given.plot is not None:
+        draw_transfer(result, given.plot)
     study.finished()
     if given.json:
         print(json.dumps(result.as_row(), indent=2))

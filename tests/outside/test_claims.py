@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from powercount.__main__ import AGREES, BAD_INPUT, main
+from powercount.claims.command import _code
 from powercount.claims.figures import FIGURES
 from powercount.claims.finding import Evidence, from_estimate, judgement
 from powercount.claims.page import FOLDER, PAGE, page_text
@@ -109,6 +110,20 @@ def test_the_command_lists_and_measures(capsys, tmp_path):
     assert not list((tmp_path / "cells").glob("*.json"))
 
 
+def test_a_verdict_that_differs_outweighs_one_no_longer_decided(capsys):
+    """Exit 1 if any verdict differs from the record, whatever the order; 3 if some are only undecided now; else 0."""
+    row = recorded()["C3"]
+    known = {"a": row, "b": row}
+
+    def code(*verdicts):
+        return _code(known, {name: {**row, "verdict": verdict} for name, verdict in zip("ab", verdicts, strict=True)})
+
+    assert code("confirmed", "confirmed") == AGREES
+    assert code("undecided", "refuted") == code("refuted", "undecided") == 1
+    assert code("undecided", "confirmed") == 3
+    assert "the record says confirmed" in capsys.readouterr().err
+
+
 NFD = ["nfd", "--widths", "8", "--depths", "2", "--grid", "4", "--particles", "128", "--members", "1", "--steps", "2"]
 TRANSFER = ["transfer", "--depths", "2,4,8", "--width", "8", "--seeds", "2", "--steps", "2"]
 BAD = {
@@ -118,7 +133,7 @@ BAD = {
     "too many particles": ([*NFD, "--particles", "4000000000"], "choose a smaller width"),
     "too few particles": ([*NFD, "--particles", "8"], "use more particles"),
     "networks too wide": ([*NFD, "--widths", "4000000"], "choose a smaller width"),
-    "no widths": ([*NFD, "--widths", "a,b"], "such as 64,256"),
+    "no widths": ([*NFD, "--widths", "a,b"], "such as 4,16,64"),
     "a width of 0": ([*NFD, "--widths", "0"], "at least 1"),
     "no figure": ([*NFD, "--plot", "figure.doc"], "must end with one of"),
     "no folder": ([*NFD, "--plot", "nowhere/figure.png"], "there is no folder"),
@@ -126,6 +141,8 @@ BAD = {
     "two depths": ([*TRANSFER, "--depths", "2,4"], "at least 3"),
     "no width": ([*TRANSFER, "--width", "0"], "at least 1"),
     "one seed": ([*TRANSFER, "--seeds", "1"], "at least 2"),
+    "a stream that grows": ([*TRANSFER, "--recipes", "mup"], "saturates as the stream grows"),
+    "no transfer figure": ([*TRANSFER, "--plot", "figure.doc"], "must end with one of"),
     "unknown mode": ([*TRANSFER, "--modes", "none"], "choose one of"),
     "unknown recipe": ([*TRANSFER, "--recipes", "none"], "choose one of"),
     "too wide": ([*TRANSFER, "--width", "4000000"], "choose"),
@@ -168,9 +185,12 @@ def test_a_study_keeps_its_cells_and_forgets_them_when_finished(tmp_path):
     assert len(calls) == 1
     Study(folder=tmp_path, seed=1).cell("one", compute)
     assert len(calls) == 2
+    mine = tmp_path / "mine.json"
+    mine.write_text("{}")
     study.finished()
     study.cell("one", compute)
     assert len(calls) == 3
+    assert mine.exists()
 
 
 def test_an_interrupt_loses_nothing(tmp_path):
