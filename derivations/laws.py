@@ -13,6 +13,8 @@ from typing import Final
 THIS: Final = "derived here"
 TP6: Final = "Tensor Programs VI (arXiv 2310.02244)"
 NFD: Final = "arXiv 2512.21075"
+BAHRI: Final = "Explaining Neural Scaling Laws (arXiv 2102.06701)"
+SCALING: Final = "tests/laws/scaling_laws"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,5 +156,50 @@ LAWS: Final[tuple[Law, ...]] = (
         depth="minus the power of output-update; -1/2 for hidden matrices under sqrt(L)",
         source=THIS,
         test="tests/laws/dynamics/test_exponents_transfer.py",
+    ),
+    Law(
+        name="kernel-spectra",
+        claim="on eigenvalues k^(-(1 + a)) a white target is learned as D^(-a) and P^(-a), exchangeably",
+        observables=("test loss",),
+        width="-a in features P; -min(a - 1, b) with source a and capacity b",
+        depth="none: powers of D, -a; -min(a - 1, 2 b)",
+        source=f"{BAHRI}; feature exponent {THIS}",
+        test=f"{SCALING}/test_exponents_kernel_spectra.py",
+    ),
+    Law(
+        name="variance-limited",
+        claim="the excess of the larger of data and features over its limit falls as one over it",
+        observables=("L(D, P) - L(m)",),
+        width="-1",
+        depth="none: powers of D, -1",
+        source=BAHRI,
+        test=f"{SCALING}/test_exponents_variance_limited.py",
+    ),
+    Law(
+        name="width-variance",
+        claim="a trained network varies over initializations by 1/n once its start is taken off",
+        observables=("Var f",),
+        width="-1; 0 under NTK where not centred",
+        depth="none",
+        source=f"{BAHRI}; the control {THIS}",
+        test=f"{SCALING}/test_exponents_width_variance.py",
+    ),
+    Law(
+        name="resolution-limited",
+        claim="interpolation in d dimensions errs by D^(-1/d), squared by D^(-2/d), piecewise linear by D^(-4/d)",
+        observables=("test loss",),
+        width="none",
+        depth="none: powers of D, -1/d, -2/d, -4/d",
+        source=BAHRI,
+        test=f"{SCALING}/test_exponents_resolution_limited.py",
+    ),
+    Law(
+        name="feature-learning",
+        claim="feature learning raises the exponent of time of hard tasks to 2 beta/(1 + beta), of easy ones not",
+        observables=("loss against time",),
+        width="none",
+        depth="none: powers of t, -beta max(1, 2/(1 + beta))",
+        source="Bordelon, Atanasov and Pehlevan (arXiv 2409.17858)",
+        test=f"{SCALING}/test_exponents_feature_learning.py",
     ),
 )

@@ -1,4 +1,4 @@
-"""The command ``powercount``: laws, derive, measure, verify; claims, nfd, transfer.
+"""The command ``powercount``: laws, derive, measure, verify; claims, nfd, transfer; scaling-law.
 
 Exit codes: 0 agrees (or nothing to judge), 1 contradicts, 3 undecided, 2 bad usage or bad input, with one
 line that names the value and the remedy. ``laws`` and ``derive`` never import torch.
@@ -34,6 +34,7 @@ from powercount.derivations.recipe import (
 )
 from powercount.dynamics import limit_command as limit
 from powercount.dynamics import transfer_command as transfer
+from powercount.scaling_laws import fit_command as scaling_law
 
 if TYPE_CHECKING:
     from powercount.empirical.sweep import Sweep
@@ -103,6 +104,7 @@ def parser() -> Parser:
     claims.add_verb(verbs)
     limit.add_verb(verbs)
     transfer.add_verb(verbs, Parser)
+    scaling_law.add_verb(verbs)
     return top
 
 
@@ -280,6 +282,7 @@ VERBS = {
     "claims": claims.show_claims,
     "nfd": limit.show_limit,
     "transfer": transfer.show_transfer,
+    "scaling-law": scaling_law.show_scaling_law,
 }
 RESUMABLE = ("claims", "nfd", "transfer")
 

@@ -33,7 +33,9 @@ from powercount.study import Study, StudyError, kept_in, say_on_terminal
 COLOUR: Final = {"confirmed": "green", "refuted": "red", "conditional": "yellow", "undecided": "magenta"}
 HEADER: Final = ("claim", "verdict", "claimed", "predicted", "measured", "95 % interval", "what it says")
 AGREES, DIFFERS, UNDECIDED = 0, 1, 3
-SLOWEST: Final = ("transfer", "coupling", "convergence")
+# The longest first. Claims of these modules share their cells; all others are measured one by one.
+TOGETHER: Final = ("transfer", "coupling", "exponents", "blocks", "symmetry")
+SLOWEST: Final = ("transfer", "coupling", "convergence:c17_width", "convergence:c17_depth", "convergence:c17_solver")
 
 
 def add_verb(verbs: Any) -> None:
@@ -120,13 +122,14 @@ def show_claims(given: argparse.Namespace) -> int:
 def measured(asked: Sequence[Claim], study: Study, jobs: int) -> dict[str, FindingRow]:
     """The findings of every claim asked for, in the register's order.
 
-    Claims of one module share their cells, so a process takes a module at a time; the longest first.
+    Claims that share cells go to one process, which measures each cell once; the longest first.
     """
     groups: dict[str, list[Claim]] = {}
     for claim in asked:
-        groups.setdefault(claim.check.partition(":")[0], []).append(claim)
-    order = sorted(groups, key=lambda module: SLOWEST.index(module) if module in SLOWEST else len(SLOWEST))
-    tasks = [(tuple(groups[module]), study) for module in order]
+        module = claim.check.partition(":")[0]
+        groups.setdefault(module if module in TOGETHER else claim.check, []).append(claim)
+    order = sorted(groups, key=lambda name: SLOWEST.index(name) if name in SLOWEST else len(SLOWEST))
+    tasks = [(tuple(groups[name]), study) for name in order]
     found: dict[str, FindingRow] = {}
     if jobs <= 1 or len(tasks) == 1:
         for task in tasks:
@@ -151,7 +154,7 @@ def _quietly_interruptible() -> None:
 
 
 def _group(claims: Sequence[Claim], study: Study) -> list[FindingRow]:
-    """The findings of the claims of one module, said as they come."""
+    """The findings of claims that share cells, said as they come."""
     import torch
 
     torch.set_num_threads(1)

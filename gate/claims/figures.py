@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from powercount.claims import convergence, coupling
+from powercount.claims import convergence, coupling, resolution, spectra
 from powercount.claims.runs import mean
 from powercount.derivations.dynamics.covariances import Pair, at_depth
 from powercount.derivations.dynamics.first_step import first_step, first_step_limit
@@ -30,6 +30,10 @@ FIGURES: Final = {
     "limit.png": "Neural Feature Dynamics with (full) and without (R = S = 0) response terms beside finite networks.",
     "approach.png": "The approach to the limit: biases of covariances and of the output's movement against n and L.",
     "transfer.png": "Learning-rate transfer on digits.",
+    "scaling.png": "Neural scaling laws. Left: the loss of a white target on eigenvalues k^(-(1 + a)) against the "
+    "number of samples; lines are the exact law at these sizes. Middle: the excess of more samples, or more features, over "
+    "the loss of the fewer; the line is m/(M - m - 1). Right: nearest-neighbour and piecewise-linear errors in d "
+    "dimensions; lines have the powers 2/d and 4/d.",
 }
 STEPS: Final = (1, 5, 20)
 COLOURS: Final = {"linear": "tab:blue", "relu": "tab:orange", "tanh": "tab:green"}
@@ -162,6 +166,33 @@ def draw_approach(study: Study, path: Path) -> None:
     plt.close(figure)
 
 
+def draw_scaling(study: Study, path: Path) -> None:
+    """Losses against samples, excesses against the larger size, interpolation errors by dimension."""
+    plt, figure, (left, middle, right) = _panels(3, 12)
+    for capacity in spectra.CAPACITIES[1:3] if study.quick else spectra.CAPACITIES:
+        found = spectra.one_sided(study, capacity)
+        left.plot(found.sizes, found.exact, color="grey", lw=1)
+        left.plot(found.sizes, mean(found.rows), "o", ms=5, label=f"a = {capacity}")
+    middle.plot(spectra.GAPS, [spectra.FEWER / gap for gap in spectra.GAPS], color="grey", lw=1)
+    for of_samples, marker, kind in ((True, "o", "samples"), (False, "s", "features")):
+        rows = mean(spectra.excesses(study, of_samples=of_samples))
+        middle.plot(spectra.GAPS, rows, marker, ms=5, label=f"more {kind}")
+    for dimension in (1, 2, 3):
+        for kind, marker in (("nearest-mse", "o"), ("linear-mse", "s")):
+            sizes, rows = resolution.errors(study, kind, dimension)
+            errors, power = mean(rows), resolution.ORDERS[kind] / dimension
+            right.plot(sizes, [errors[0] * (size / sizes[0]) ** -power for size in sizes], color="grey", lw=0.8)
+            right.plot(sizes, errors, marker, ms=5, label=f"{kind}, d = {dimension}")
+    titles = ("loss of a white target", f"excess over L(m), m = {spectra.FEWER}", "interpolation, mean square")
+    for axis, label, title in zip((left, middle, right), ("samples D", "M - m - 1", "samples D"), titles, strict=True):
+        axis.set_yscale("log")
+        axis.set_xlabel(label)
+        axis.set_title(title, fontsize=9)
+        axis.legend(fontsize=7, frameon=False)
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
 def limit_plan(study: Study) -> Plan:
     """The run of the page's figure: relu on four digits."""
     run = Run(
@@ -186,3 +217,4 @@ def draw_all(folder: Path, study: Study) -> None:
     draw_limit(run_limit(limit_plan(study), study), str(folder / "limit.png"))
     draw_approach(study, folder / "approach.png")
     draw_transfer(run_transfer(study), folder / "transfer.png")
+    draw_scaling(study, folder / "scaling.png")

@@ -10,6 +10,7 @@ from typing import Final
 
 from powercount.claims.claim import HERE, INFERRED, NFD, TP6, V1_ONLY, Claim
 from powercount.claims.one_step import ONE_STEP
+from powercount.claims.scaling_laws import SCALING_LAWS
 from powercount.derivations.recipe import QuestionError
 
 __all__ = ["CLAIMS", "Claim", "claim_named"]
@@ -204,6 +205,8 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         check="transfer:c29",
         test=TRANSFER_TEST,
     ),
+    # -- neural scaling laws (spectra.py, ridge.py, width.py, resolution.py, learning.py)
+    *SCALING_LAWS,
 )
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from powercount.derivations.recipe import ACTIVATIONS, LOSSES
-from powercount.dynamics.arguments import FIGURES, check_figure, numbers
+from powercount.dynamics.arguments import numbers
+from powercount.figure import FIGURES, check_figure
 from powercount.study import Study, kept_in, say_on_terminal
 
 

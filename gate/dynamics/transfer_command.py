@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from powercount.derivations.recipe import ACTIVATIONS, LOSSES, QuestionError, check_name
-from powercount.dynamics.arguments import FIGURES, check_figure, numbers
+from powercount.dynamics.arguments import numbers
+from powercount.figure import FIGURES, check_figure
 
 if TYPE_CHECKING:
     from powercount.dynamics.transfer import Plan, Setting

@@ -1,0 +1,173 @@
+"""The register's claims about neural scaling laws (spectra.py, ridge.py, width.py, resolution.py, learning.py)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from powercount.claims.claim import HERE, Claim
+
+BAHRI: Final = "Explaining Neural Scaling Laws (arXiv 2102.06701)"
+MALONEY: Final = "Maloney, Roberts and Sully (arXiv 2210.16859)"
+FEATURE_LEARNING: Final = "Bordelon, Atanasov and Pehlevan (arXiv 2409.17858)"
+DYNAMICAL: Final = "Bordelon, Atanasov and Pehlevan (arXiv 2402.01092)"
+SPECTRA_TEST: Final = "tests/laws/scaling_laws/test_exponents_kernel_spectra.py"
+VARIANCE_TEST: Final = "tests/laws/scaling_laws/test_exponents_variance_limited.py"
+WIDTH_TEST: Final = "tests/laws/scaling_laws/test_exponents_width_variance.py"
+RESOLUTION_TEST: Final = "tests/laws/scaling_laws/test_exponents_resolution_limited.py"
+LEARNING_TEST: Final = "tests/laws/scaling_laws/test_exponents_feature_learning.py"
+
+SCALING_LAWS: Final[tuple[Claim, ...]] = (
+    Claim(
+        id="L1",
+        source=BAHRI,
+        summary="the data exponent of a kernel is that of its spectrum",
+        statement="eigenvalues k^(-(1 + a)), white target: L(D) ~ D^(-a), alpha_D = alpha_K",
+        conditions="a = 1/4, 1/2, 1, 2; D = 64..512; 2048 modes, the tail carried as ridge",
+        check="spectra:l1",
+        test=SPECTRA_TEST,
+    ),
+    Claim(
+        id="L2",
+        source=BAHRI,
+        summary="the feature exponent is that of the spectrum too, for samples and features exchange",
+        statement="L(P) ~ P^(-a), alpha_P = alpha_K; L(Z, G) = L(G, Z) sample by sample",
+        conditions="white target; identity for any spectrum, size and ridge; students of P = 32..128 on 4 P samples",
+        check="spectra:l2",
+        test=SPECTRA_TEST,
+    ),
+    Claim(
+        id="L3",
+        source=BAHRI,
+        summary="with more data than features the loss is variance-limited in data",
+        statement="L(D, P) - L(P) ~ 1/D; exactly P/(D - P - 1) of L(P)",
+        conditions="white target, a = 1, P = 32, D - P - 1 = 16..256, paired on the same features",
+        check="spectra:l3",
+        test=VARIANCE_TEST,
+    ),
+    Claim(
+        id="L4",
+        source=BAHRI,
+        summary="with more features than data the loss is variance-limited in features",
+        statement="L(D, P) - L(D) ~ 1/P; exactly D/(P - D - 1) of L(D)",
+        conditions="white target, a = 1, D = 32, P - D - 1 = 16..256, paired on the same samples",
+        check="spectra:l4",
+        test=VARIANCE_TEST,
+    ),
+    Claim(
+        id="L5",
+        source=BAHRI,
+        summary="a wide network is variance-limited in its width",
+        statement="Var over initializations of a trained f - f_0 ~ 1/n",
+        conditions="one hidden layer, tanh, 24 points on a sphere, 20 steps; NTK and muP; n = 64..1024",
+        check="width:l5",
+        test=WIDTH_TEST,
+    ),
+    Claim(
+        id="L6",
+        source=HERE,
+        summary="under NTK a network that is not centred keeps the variance of its start",
+        statement="Var over initializations of a trained f ~ n^0",
+        conditions="as L5, NTK, f in place of f - f_0",
+        check="width:l6",
+        test=WIDTH_TEST,
+    ),
+    Claim(
+        id="L7",
+        source=BAHRI,
+        summary="a Lipschitz loss of data on a d-dimensional manifold falls at least as D^(-1/d)",
+        statement="|f - f_D| ~ D^(-1/d) for a nearest neighbour, which attains the bound (theorem)",
+        conditions="the unit cube, d = 1..4, a smooth target, test points away from borders",
+        check="resolution:l7",
+        test=RESOLUTION_TEST,
+    ),
+    Claim(
+        id="L8",
+        source=BAHRI,
+        summary="a smooth loss doubles the exponent, a piecewise-linear model under it doubles it again",
+        statement="L ~ D^(-2/d) for a nearest neighbour, D^(-4/d) piecewise linear (estimates)",
+        conditions="as L7; mean square; linear interpolation on a triangulation",
+        check="resolution:l8",
+        test=RESOLUTION_TEST,
+    ),
+    Claim(
+        id="L11",
+        source=MALONEY,
+        summary="one law for data and features, symmetric in the two, up to the latent dimension",
+        statement="L(D, P) = m kappa_m (M - 1)/(M - m - 1), m the smaller, M the larger; 0 beyond the latent dimension",
+        conditions="white target, a = 1, 512 modes, three pairs of sizes and their mirror images; 48 modes beyond",
+        check="spectra:l11",
+        test=SPECTRA_TEST,
+    ),
+    Claim(
+        id="L12",
+        source=HERE,
+        summary="any spectrum, target, ridge and noise has its test error in one closed set of equations",
+        statement="E = (g - kappa_1 g' kappa_2' + s2)/(1 - gamma_1)",
+        conditions="240 drawn settings: sizes 24 to 190 at least 8 apart, capacity 1.25 to 3, source 1.2 to 4",
+        check="ridge:l12",
+        test=SPECTRA_TEST,
+    ),
+    Claim(
+        id="L13",
+        source=DYNAMICAL,
+        summary="source and capacity give the data exponent",
+        statement="lambda_k = k^(-b), lambda_k w_k^2 = k^(-a): L ~ D^(-min(a - 1, 2 b))",
+        conditions="(a, b) = (2, 2), (2, 3/2), (6, 3/2); D = 16..128, no ridge",
+        check="spectra:l13",
+        test=SPECTRA_TEST,
+    ),
+    Claim(
+        id="L14",
+        source=DYNAMICAL,
+        summary="the feature exponent is the data exponent",
+        statement="L ~ P^(-min(a - 1, 2 b)) as quoted; derived here P^(-min(a - 1, b))",
+        conditions="(a, b) = (2, 2), (2, 3/2), (6, 3/2); P = 16..128, infinitely many samples",
+        check="spectra:l14",
+        test=SPECTRA_TEST,
+    ),
+    Claim(
+        id="L15",
+        source=DYNAMICAL,
+        summary="without feature learning the loss is a power of training time set by target and capacity",
+        statement="L(t) ~ t^(-(a - 1)/b) for lambda_k ~ k^(-b), lambda_k w_k^2 ~ k^(-a)",
+        conditions="gradient flow, infinite data; three (a, b) with all modes summed; t = 1e4 to 1e6 and 1e16 to 1e18",
+        check="learning:l15",
+        test=LEARNING_TEST,
+    ),
+    Claim(
+        id="L16",
+        source=FEATURE_LEARNING,
+        summary="feature learning speeds up the power law of time on hard tasks",
+        statement="L(t) ~ t^(-2 beta/(1 + beta)) for beta < 1, whatever gamma > 0; lazily t^(-beta)",
+        conditions="two-layer linear net, reduced (beta = 1/4, 1/2, 3/4; gamma = 1, 100) or of 28 modes (gamma = 1)",
+        check="learning:l16",
+        test=LEARNING_TEST,
+    ),
+    Claim(
+        id="L17",
+        source=FEATURE_LEARNING,
+        summary="feature learning leaves the power law of time of easy tasks alone",
+        statement="L(t) ~ t^(-beta) for beta > 1, whatever gamma",
+        conditions="reduced flow (beta = 3/2, 2; gamma = 0, 1, 100) and a net of 28 modes (beta = 3/2, gamma = 1)",
+        check="learning:l17",
+        test=LEARNING_TEST,
+    ),
+    Claim(
+        id="L18",
+        source=FEATURE_LEARNING,
+        summary="the compute-optimal exponent follows from those of time and size",
+        statement="min over N of L(N, C/N) ~ C^(-alpha beta chi/(alpha beta + chi))",
+        conditions="N modes kept, C = N t; alpha = 2, 3; beta = 1/4 to 3/2; gamma = 0 and 1; C = 1e10 to 1e19",
+        check="learning:l18",
+        test=LEARNING_TEST,
+    ),
+    Claim(
+        id="L19",
+        source=HERE,
+        summary="a two-layer linear net from an orthogonal start is exactly a flow of one vector",
+        statement="Q Q^T - gamma p p^T = I; v' = -[(1 + gamma s) I + gamma s qhat qhat^T] Lambda v",
+        conditions="12 modes k^(-2), Gaussian target, torch gradients; gamma = 0, 1, 100; t to 10; integrator at 1e-12",
+        check="learning:l19",
+        test=LEARNING_TEST,
+    ),
+)

@@ -1,0 +1,27 @@
+"""Claims about neural scaling laws, measured quickly: their verdicts are those of the record."""
+
+from __future__ import annotations
+
+import pytest
+
+from powercount.claims.finding import judgement
+from powercount.claims.record import recorded
+from powercount.claims.register import CLAIMS, claim_named
+from powercount.study import Study
+
+QUICK = tuple(claim.id for claim in CLAIMS if claim.check.split(":")[0] in ("spectra", "ridge", "width", "resolution"))
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_quick_measurement_gives_the_recorded_verdict(name, ledger):
+    """The verdict computed from fewer seeds and sizes is the one in the record."""
+    evidence = claim_named(name).evidence(Study(quick=True))
+    found = judgement(evidence)
+    ledger.note(f"claim {name}", f"{found}, {len(evidence)} pieces of evidence")
+    assert found == recorded()[name]["verdict"], [each.as_row() for each in evidence if each.outcome != "AGREES"]
+
+
+def test_data_and_feature_exponents_part_for_an_easy_target():
+    """L13 holds; L14 holds where a - 1 <= b alone, against the quoted min(a - 1, 2 b)."""
+    assert recorded()["L13"]["verdict"] == "confirmed"
+    assert recorded()["L14"]["verdict"] == "conditional"
