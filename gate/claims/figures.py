@@ -31,8 +31,8 @@ FIGURES: Final = {
     "approach.png": "The approach to the limit: biases of covariances and of the output's movement against n and L.",
     "transfer.png": "Learning-rate transfer on digits.",
     "scaling.png": "Neural scaling laws. Left: the loss of a white target on eigenvalues k^(-(1 + a)) against the "
-    "number of samples; lines are the exact law at these sizes. Middle: the excess of more samples, or more features, over "
-    "the loss of the fewer; the line is m/(M - m - 1). Right: nearest-neighbour and piecewise-linear errors in d "
+    "number of samples; lines are the exact law at these sizes. Middle: the excess of more samples, or more features, "
+    "over the loss of the fewer; the line is m/(M - m - 1). Right: nearest-neighbour and piecewise-linear errors in d "
     "dimensions; lines have the powers 2/d and 4/d.",
 }
 STEPS: Final = (1, 5, 20)

@@ -9,8 +9,9 @@ a sign goes through every formula): there is no spread, so the standard error is
   times what both leave at the last window, taken with one sign, is declared, for the powers beyond. Where there is no
   correction (lazy) the change from the window before is declared.
 - The integrator's error is the change when its step is doubled, larger than what is left.
-- Modes on a lattice leave a log-periodic ripple of a derived size (``ripple``), e^(-pi^2/spacing), and the rich
-  flow answers to it: ``RESPONSE`` times it is declared. lambda goes on to e^(-100), below 1/tau of every window; the loss of what lies beyond is summed.
+- Modes on a lattice leave a log-periodic ripple of a derived size (``ripple``), e^(-pi^2/spacing) in essence, to which
+  the rich flow answers: ``RESPONSE`` times it is declared. lambda goes on to e^(-100), below 1/tau of every window; the
+  loss of what lies beyond is summed.
 Nothing here is fitted, and a measured slope is never moved: the errors widen the interval.
 
 Symbols: chi as derived, beta the source exponent, N modes kept, C = N t.
@@ -52,6 +53,7 @@ SINGLE_WINDOW: Final[Window] = (1e3, 1e5)
 APART: Final = {EARLY: 1e1, LATE: 1e4, SINGLE_WINDOW: 1e1}
 SAFETY: Final = 2.0
 FINE: Final = 0.4
+FINE_MODES: Final = 250  # down to e^(-100)
 # A lattice of 1/2 moved one slope by 2.4 times what the ripple alone does: the rich flow answers to it.
 RESPONSE: Final = 5.0
 # tau at the end of the late window is at most t^(8/5) times powers of gamma (beta = 1/4).
@@ -132,7 +134,8 @@ def flows(betas: Sequence[Fraction], gammas: Sequence[float]) -> tuple[Curves, C
     """The reduced flow of each case, and again with the step doubled."""
     powers = [float(beta) for beta in betas]
     fine, coarse = (
-        reduced_flow(powers, gammas, last_clock=LAST_CLOCK, per_unit=each, spacing=FINE) for each in PER_UNIT
+        reduced_flow(powers, gammas, last_clock=LAST_CLOCK, per_unit=each, spacing=FINE, modes=FINE_MODES)
+        for each in PER_UNIT
     )
     return fine, coarse
 
