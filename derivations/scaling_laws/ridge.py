@@ -56,7 +56,8 @@ def threshold(spectrum: Sequence[float], samples: float, features: float, ridge:
         raise QuestionError(f"samples and features must be positive and the ridge at least 0; got {least}, {ridge}")
     if ridge == 0 and least >= sum(value > 0 for value in spectrum):
         return 0
-    low, high = -745, math.log(ridge + math.fsum(spectrum) * (1 + 1 / least)) + 2
+    # exp(-745) is the smallest float
+    low, high = float(-745), math.log(ridge + math.fsum(spectrum) * (1 + 1 / least)) + 2
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         kappa = math.exp(middle)

@@ -12,6 +12,7 @@ from powercount.derivations.dynamics.covariances import Pair, at_depth
 from powercount.derivations.dynamics.first_step import first_step, first_step_limit
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import observable_named
+from powercount.derivations.scaling_laws.resolution import ORDERS
 from powercount.dynamics.limit import Plan, draw_limit, run_limit
 from powercount.dynamics.transfer import run_transfer
 from powercount.dynamics.transfer_page import draw_transfer
@@ -180,7 +181,7 @@ def draw_scaling(study: Study, path: Path) -> None:
     for dimension in (1, 2, 3):
         for kind, marker in (("nearest-mse", "o"), ("linear-mse", "s")):
             sizes, rows = resolution.errors(study, kind, dimension)
-            errors, power = mean(rows), resolution.ORDERS[kind] / dimension
+            errors, power = mean(rows), ORDERS[kind] / dimension
             right.plot(sizes, [errors[0] * (size / sizes[0]) ** -power for size in sizes], color="grey", lw=0.8)
             right.plot(sizes, errors, marker, ms=5, label=f"{kind}, d = {dimension}")
     titles = ("loss of a white target", f"excess over L(m), m = {spectra.FEWER}", "interpolation, mean square")

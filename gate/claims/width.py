@@ -34,8 +34,10 @@ def variance(study: Study, parametrization: str, *, centred: bool, claimed: int)
     def compute() -> list[list[list[float]]]:
         columns = []
         for width in sizes:
-            asked = {"members": members, "steps": STEPS, "rate": RATE, "seed": study.seed}
-            columns.append(outputs(parametrization, width, centred=centred, **asked))
+            said = outputs(
+                parametrization, width, centred=centred, members=members, steps=STEPS, rate=RATE, seed=study.seed
+            )
+            columns.append(said)
         rows: list[list[list[float]]] = np.stack(columns, axis=1).tolist()
         return rows
 
