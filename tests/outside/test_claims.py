@@ -195,7 +195,10 @@ def test_a_study_keeps_its_cells_and_forgets_them_when_finished(tmp_path):
 
 def test_an_interrupt_loses_nothing(tmp_path):
     """Ctrl-C exits 130 and says so; the same command goes on from the cells that are there."""
-    command = [sys.executable, "-m", "powercount", *NFD, "--particles", "2048", "--grid", "16", "--steps", "4"]
+    # A job started in the background of a shell ignores SIGINT, and so would its children.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    start = f"{heard}; from powercount.__main__ import run; run()"
+    command = [sys.executable, "-c", start, *NFD, "--particles", "2048", "--grid", "16", "--steps", "4"]
     command += ["--widths", "8,512,1024", "--folder", str(tmp_path), "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         for _ in range(3000):
