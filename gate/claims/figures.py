@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -51,6 +52,15 @@ def _panels(columns: int, width: float = 10, height: float = 4) -> tuple[Any, An
         axis.set_xscale("log", base=2)
         axis.spines[["top", "right"]].set_visible(False)
     return plt, figure, axes
+
+
+def _label(axes: Sequence[Any], labels: Sequence[str], titles: Sequence[str]) -> None:
+    """Log-log panels with their labels, titles and legends."""
+    for axis, label, title in zip(axes, labels, titles, strict=True):
+        axis.set_yscale("log")
+        axis.set_xlabel(label)
+        axis.set_title(title, fontsize=9)
+        axis.legend(fontsize=7, frameon=False)
 
 
 def draw_independence(study: Study, path: Path) -> None:
@@ -158,11 +168,7 @@ def draw_approach(study: Study, path: Path) -> None:
         losses = mean(convergence.approach(study, activation, shallow))
         right.plot(shallow, losses[:-1] - losses[-1], "o-", color=COLOURS[activation], label=activation)
     titles = ("bias against n, L = 4", "distance of f from its limit", "loss above its value at the reference depth")
-    for axis, label, title in zip((left, middle, right), ("width n", "depth L", "depth L"), titles, strict=True):
-        axis.set_yscale("log")
-        axis.set_xlabel(label)
-        axis.set_title(title, fontsize=9)
-        axis.legend(fontsize=7, frameon=False)
+    _label((left, middle, right), ("width n", "depth L", "depth L"), titles)
     figure.savefig(path, dpi=130)
     plt.close(figure)
 
@@ -185,11 +191,7 @@ def draw_scaling(study: Study, path: Path) -> None:
             right.plot(sizes, [errors[0] * (size / sizes[0]) ** -power for size in sizes], color="grey", lw=0.8)
             right.plot(sizes, errors, marker, ms=5, label=f"{kind}, d = {dimension}")
     titles = ("loss of a white target", f"excess over L(m), m = {spectra.FEWER}", "interpolation, mean square")
-    for axis, label, title in zip((left, middle, right), ("samples D", "M - m - 1", "samples D"), titles, strict=True):
-        axis.set_yscale("log")
-        axis.set_xlabel(label)
-        axis.set_title(title, fontsize=9)
-        axis.legend(fontsize=7, frameon=False)
+    _label((left, middle, right), ("samples D", "M - m - 1", "samples D"), titles)
     figure.savefig(path, dpi=130)
     plt.close(figure)
 

@@ -125,9 +125,9 @@ def left_over(slopes: Sequence[float], ratio: float, power: float) -> float:
     return SAFETY * float(abs(c1) * x**2 + abs(c2) * x**4)
 
 
-def rippled(beta: float, log_ratio: float) -> float:
+def rippled(beta: float, log_ratio: float, spacing: float) -> float:
     """What the lattice of modes can do to a slope over this log ratio of times: a ripple at both ends."""
-    return RESPONSE * 2 * ripple(beta, FINE) / log_ratio
+    return RESPONSE * 2 * ripple(beta, spacing) / log_ratio
 
 
 def flows(betas: Sequence[Fraction], gammas: Sequence[float]) -> tuple[Curves, Curves]:
@@ -140,14 +140,20 @@ def flows(betas: Sequence[Fraction], gammas: Sequence[float]) -> tuple[Curves, C
     return fine, coarse
 
 
+def three_slopes(curves: Curves, window: Window, place: int) -> list[float]:
+    """The local exponent over the window and the two before it, the window last."""
+    befores = (APART[window] ** 2, APART[window], 1.0)
+    return [float(curves.slope(window[0] / each, window[1] / each)[place]) for each in befores]
+
+
 def local_slope(beta: Fraction, gamma: float, window: Window, curves: tuple[Curves, Curves], place: int = 0) -> Found:
     """The local exponent of the case in one place of ``flows`` over a window of time, with its declared error."""
-    apart, (fine, coarse) = APART[window], curves
-    slopes = [float(fine.slope(window[0] / each, window[1] / each)[place]) for each in (apart**2, apart, 1.0)]
+    fine, coarse = curves
+    slopes = three_slopes(fine, window, place)
     power = float(correction(as_rational(beta))) if gamma else 0.0
     numerical = abs(slopes[2] - float(coarse.slope(*window)[place])) + ROUNDING
-    ripples = rippled(float(beta), float(np.log(window[1] / window[0])))
-    return Found(slopes[2], left_over(slopes, apart, power) + numerical + ripples)
+    ripples = rippled(float(beta), float(np.log(window[1] / window[0])), FINE)
+    return Found(slopes[2], left_over(slopes, APART[window], power) + numerical + ripples)
 
 
 def single_modes(beta: Fraction, gamma: float) -> Found:
@@ -155,7 +161,6 @@ def single_modes(beta: Fraction, gamma: float) -> Found:
 
     The step is twice the lattice's: its error is measured.
     """
-    (first, last), apart = SINGLE_WINDOW, APART[SINGLE_WINDOW]
 
     def curves(per_unit: int, modes: int) -> Curves:
         return reduced_flow(
@@ -163,10 +168,13 @@ def single_modes(beta: Fraction, gamma: float) -> Found:
         )
 
     whole = curves(20, SINGLE_MODES)
-    slopes = [float(whole.slope(first / each, last / each)[0]) for each in (apart**2, apart, 1.0)]
-    others = [float(each.slope(first, last)[0]) for each in (curves(20, SINGLE_MODES // 2), curves(10, SINGLE_MODES))]
+    slopes = three_slopes(whole, SINGLE_WINDOW, 0)
+    others = [
+        float(each.slope(*SINGLE_WINDOW)[0]) for each in (curves(20, SINGLE_MODES // 2), curves(10, SINGLE_MODES))
+    ]
     numerical = sum(abs(slopes[2] - other) for other in others) + ROUNDING
-    return Found(slopes[2], left_over(slopes, apart, float(correction(as_rational(beta)))) + numerical)
+    left = left_over(slopes, APART[SINGLE_WINDOW], float(correction(as_rational(beta))))
+    return Found(slopes[2], left + numerical)
 
 
 def _in_flow(betas: Sequence[Fraction], gammas: Sequence[float], part: str) -> list[Evidence]:
@@ -297,7 +305,7 @@ def compute_slope(alpha: int, beta: Fraction, gamma: float, *, per_unit: int = 2
     # t = C^(alpha beta/(alpha beta + chi)) at the optimum carries the correction in t to C.
     share = float(alpha * beta / (alpha * beta + power))
     decay = float(correction(as_rational(beta))) * share if gamma else 0.0
-    numerical = abs(float(slopes[2] - rough[2])) + ROUNDING + rippled(float(beta), float(step))
+    numerical = abs(float(slopes[2] - rough[2])) + ROUNDING + rippled(float(beta), float(step), SPACING)
     return Found(float(slopes[2]), left_over(slopes.tolist(), float(np.exp(step)), decay) + numerical)
 
 

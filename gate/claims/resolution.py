@@ -8,6 +8,7 @@ curvature leaves is of relative order r^2, r the distance, with a coefficient of
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -29,6 +30,7 @@ TRIANGULATED: Final = (512, 1024, 1536)  # SciPy's triangulation in four dimensi
 MEMBERS: Final = {1: 768, 2: 96, 3: 48, 4: 48}
 
 
+@cache
 def errors(study: Study, kind: str, dimension: int) -> tuple[tuple[int, ...], Rows]:
     """Sizes, and one loss at each of them by member, shape (members, sizes)."""
     sizes = TRIANGULATED if kind == "linear-mse" and dimension == 4 else SIZES[dimension]

@@ -255,8 +255,11 @@ def l11(study: Study) -> list[Evidence]:
 
         def compute(samples: int = samples, features: int = features) -> list[float]:
             generator = generator_of(study, 6, samples, features)
-            kinds = (draws(1, size, 512, generator) for _ in range(members) for size in (samples, features))
-            return [float(white_losses(spectrum, one, other)[0]) for one, other in zip(kinds, kinds, strict=False)]
+            losses = []
+            for _ in range(members):
+                seen, rows = draws(1, samples, 512, generator), draws(1, features, 512, generator)
+                losses.append(float(white_losses(spectrum, seen, rows)[0]))
+            return losses
 
         exact = ridge.one_sided_loss(spectrum, few) * joint_factor(few, many)
         losses = np.asarray(study.cell(f"joint losses, D = {samples}, P = {features}, {members} members", compute))
@@ -308,8 +311,8 @@ def _source(study: Study, kind: str, problem: tuple[Fraction, Fraction], claimed
 
     name = f"source {source}, capacity {capacity}, {kind} {sizes}, {modes} modes, {members} members"
     rows = np.asarray(study.cell(name, compute))
-    sides: dict[str, float] = {"samples": math.inf, "features": math.inf} | {kind: 0.0}
-    exact = [ridge.expected_error(spectrum, target, **{**sides, kind: size}) for size in sizes]
+    unlimited = {"samples": math.inf, "features": math.inf}
+    exact = [ridge.expected_error(spectrum, target, **(unlimited | {kind: size})) for size in sizes]
     return from_estimate(
         slope_of(mean, rows, sizes),
         claimed,

@@ -57,6 +57,19 @@ def falls(low: float, high: float) -> Outcome:
     return "CONTRADICTS" if low > -SMALL else "UNDECIDED"
 
 
+def _falling(slope: Estimate, part: str, condition: str, *, predicted: str) -> Evidence:
+    """Evidence on a loss claimed to fall with depth, of which no number is expected here."""
+    return from_side(
+        slope,
+        falls,
+        claimed="below 0",
+        predicted=predicted,
+        expected=float("nan"),
+        part=part,
+        condition=condition,
+    )
+
+
 def condition_of(row: TransferRow, detail: str = "") -> str:
     """What was trained, in words."""
     setting, depths = row.setting, row.plan.depths
@@ -168,17 +181,7 @@ def c21(study: Study) -> list[Evidence]:
                 condition=condition,
             )
         )
-        found.append(
-            from_side(
-                row.slope(f"{late}best"),
-                falls,
-                claimed="below 0",
-                predicted="not derived",
-                expected=float("nan"),
-                part="slope of the best loss",
-                condition=condition,
-            )
-        )
+        found.append(_falling(row.slope(f"{late}best"), "slope of the best loss", condition, predicted="not derived"))
     return found
 
 
@@ -196,14 +199,6 @@ def c29(study: Study) -> list[Evidence]:
             )
         )
         found.append(
-            from_side(
-                outside.slope("best", least),
-                falls,
-                claimed="below 0",
-                predicted="0",
-                expected=float("nan"),
-                part="slope of the best loss, phi(W h)",
-                condition=condition,
-            )
+            _falling(outside.slope("best", least), "slope of the best loss, phi(W h)", condition, predicted="0")
         )
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -27,8 +28,9 @@ def spread(members: Rows) -> Rows:
     return variance
 
 
-def variance(study: Study, parametrization: str, *, centred: bool, claimed: int) -> Evidence:
-    """The slope of the variance of a trained f, or of a trained f - f_0, against n."""
+@cache
+def trained(study: Study, parametrization: str, *, centred: bool) -> tuple[tuple[int, ...], Rows]:
+    """Widths, and what the trained networks say, shape (members, widths, tests)."""
     sizes, members = (SIZES[:3], 128) if study.quick else (SIZES, 384)
 
     def compute() -> list[list[list[float]]]:
@@ -41,13 +43,22 @@ def variance(study: Study, parametrization: str, *, centred: bool, claimed: int)
         rows: list[list[list[float]]] = np.stack(columns, axis=1).tolist()
         return rows
 
-    kind = "f - f_0" if centred else "f"
-    rows = np.asarray(study.cell(f"{kind} under {parametrization}, n = {sizes}, {members} members", compute))
+    name = f"{_kind(centred)} under {parametrization}, n = {sizes}, {members} members"
+    return sizes, np.asarray(study.cell(name, compute))
+
+
+def _kind(centred: bool) -> str:
+    return "f - f_0" if centred else "f"
+
+
+def variance(study: Study, parametrization: str, *, centred: bool, claimed: int) -> Evidence:
+    """The slope of the variance of a trained f, or of a trained f - f_0, against n."""
+    sizes, rows = trained(study, parametrization, centred=centred)
     return from_estimate(
         slope_of(spread, rows, sizes),
         claimed,
         Fraction(str(variance_exponent(parametrization, centred=centred))),
-        part=f"slope of the variance of {kind} against n",
+        part=f"slope of the variance of {_kind(centred)} against n",
         condition=parametrization,
         allowance=NEXT * abs(float(least_squares_weights(sizes) @ (1 / np.asarray(sizes)))),
         rival=1.0,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from powercount.derivations.recipe import QuestionError
 from powercount.figure import FIGURES, check_figure
-from powercount.scaling_laws.table_file import AXES, FEWEST_SIZES, read_table
+from powercount.scaling_laws.table_file import AXES, read_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -119,6 +119,8 @@ def _front(losses: Losses) -> NDArray[np.bool_]:
 
 def axes_asked(losses: Losses, chosen: str | None) -> dict[str, tuple[Losses, dict[str, float]]]:
     """The axes to fit along, with their rows: the one chosen, else N and D where a slice is long enough, else C."""
+    from powercount.empirical.scaling_laws.fit import FEWEST_SIZES
+
     if chosen is not None and chosen not in losses.sizes:
         raise QuestionError(f"--axis {chosen} does not vary in this table; choose one of: {', '.join(losses.sizes)}")
     wanted = (chosen,) if chosen else tuple(axis for axis in ("N", "D") if axis in losses.sizes) or ("C",)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 AXES: Final = ("N", "D", "C")
 RUN_NAMES: Final = ("run", "seed")
-FEWEST_SIZES: Final = 4
 
 
 class TableError(PowercountError):
@@ -59,7 +58,7 @@ def read_table(path: Path) -> Losses:
     """The table in a file, with the axes that vary."""
     import numpy as np
 
-    from powercount.empirical.scaling_laws.fit import Losses
+    from powercount.empirical.scaling_laws.fit import FEWEST_SIZES, Losses
 
     rows = _rows(path)
     if not rows:

@@ -15,6 +15,7 @@ from powercount.derivations.scaling_laws.resolution import moment_by_integral as
 def test_moments_by_two_roads(order, dimension):
     """The closed form is the integral over the law of the nearest point."""
     first = moment(order, dimension, sympy.Integer(6))
+    # Both are exact: what differs is the rounding of the last few digits.
     assert float(first) == pytest.approx(float(by_integral(order, dimension, 6)), rel=1e-12)
 
 

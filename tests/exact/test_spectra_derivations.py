@@ -81,6 +81,7 @@ def test_two_formulas_of_one_law(power, samples, more):
     few, many = samples, samples + more
     expected = ridge.one_sided_loss(spectrum, few) * many / (many - few)
     for pair in ({"samples": few, "features": many}, {"samples": many, "features": few}):
+        # One identity in floats: the threshold's last digit, 1e-15, grows by the condition of 1 - gamma_1.
         assert ridge.expected_error(spectrum, white, **pair) == pytest.approx(expected, rel=1e-6)
 
 
@@ -92,6 +93,7 @@ def test_infinitely_many_features_are_kernel_ridge_regression(power, samples, pe
     left = sum(value * (kappa / (value + kappa)) ** 2 for value in spectrum)
     expected = (left + noise) / (1 - ridge.resolved(kappa, spectrum, 2) / samples)
     found = ridge.expected_error(spectrum, white, samples=samples, ridge=penalty, noise=noise)
+    # One identity in floats, summed in two orders.
     assert found == pytest.approx(expected, rel=1e-9)
 
 
