@@ -27,11 +27,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    """One torch thread in every worker process."""
-    import torch
+def single_thread() -> None:
+    """One thread in every worker process."""
+    from powercount.threads import one_thread
 
-    torch.set_num_threads(1)
+    one_thread()
 
 
 @pytest.fixture(scope="session")

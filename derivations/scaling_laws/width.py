@@ -1,4 +1,4 @@
-r"""The variance of a trained network over its initializations, against the width n: 1/n once the start is taken off.
+r"""Variance and bias of a trained network over its initializations, against the width n: 1/n, the start taken off.
 
 f = c sum_i v_i phi(w_i x) over n hidden units with independent entries of order one, trained at a rate that moves f by
 order one: c = n^(-1/2) (NTK, rate n^0) or c = 1/n (muP, rate n).
@@ -10,8 +10,15 @@ where a trained f keeps what T steps and the points leave of it; under muP it is
 exceeds that of the mean network by exactly this variance: L(n) - L(infinity) ~ 1/n. Subtracting f_0 from a net trained
 without it does not help: its movement answers to y - f_0.
 
+Bias. The first order of the fluctuation has mean zero and the second has not (``averages``): E f_n - f_infinity ~ 1/n,
+which no ensemble of nets of width n takes away. Under NTK f depends on n besides: an odd power of n^(-1/2) comes with a
+sum odd in v, of mean zero, an even one with 1/n at least. The mean loss exceeds its limit by what bias and variance
+add, 1/n both, of which the bias may have either sign. Worked line: the mean of M nets of width n is off by
+b/n + c (n M)^(-1/2), one net of width n M by c (n M)^(-1/2): beyond M ~ n more members change nothing.
+
 Assumptions: T fixed, phi smooth, the infinite-width limit exists. Worked line: NTK, not centred: the slope is 0.
-Sources: Bahri et al. (arXiv 2102.06701), section on variance-limited width; the control is ours.
+Sources: Bahri et al. (arXiv 2102.06701), section on variance-limited width; Bordelon and Pehlevan (arXiv 2304.03408)
+and Vyas et al. (arXiv 2305.18411) on bias; the control and the steps are ours.
 """
 
 from __future__ import annotations
@@ -43,3 +50,13 @@ def variance_exponent(parametrization: str, *, centred: bool) -> Expr:
     """The power of n of Var over initializations of the trained f, or of the trained f - f_0 where ``centred``."""
     movement, beginning = fluctuation().width, start(parametrization).width
     return 2 * (movement if centred else max(movement, beginning))
+
+
+def bias_exponent() -> Expr:
+    """The power of n of E f - f_infinity, f centred: the mean of the fluctuation's second order."""
+    return 2 * fluctuation().width
+
+
+def excess_exponent(parametrization: str) -> Expr:
+    """The power of n of E loss - loss of the limit, f centred: the larger of what bias and variance add."""
+    return max(bias_exponent(), variance_exponent(parametrization, centred=True))

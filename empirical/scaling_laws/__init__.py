@@ -2,9 +2,12 @@
 
 1. ``features``       random features of a power-law spectrum, their error exact in the test input
 2. ``width``          trained networks of one hidden layer over many initializations
-3. ``interpolation``  nearest neighbour and piecewise linear
-4. ``flow``           the two-layer linear network and its reduced gradient flow
-5. ``fit``            a user's table of losses: power laws with an offset, and their intervals
+3. ``sampling``       one small network on samples of a finite population
+4. ``interpolation``  nearest neighbour and piecewise linear
+5. ``kernels``        kernel regression and random-feature students on a sphere's points, or on digits
+6. ``flow``           the two-layer linear network and its reduced gradient flow
+7. ``lasso``          a diagonal linear network with weight decay
+8. ``fit``            a user's table of losses: power laws with an offset, and their intervals
 
 Nothing is imported here.
 """

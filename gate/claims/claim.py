@@ -22,6 +22,7 @@ TP6: Final = "Tensor Programs VI (arXiv 2310.02244)"
 COMPLETEP: Final = "CompleteP (arXiv 2505.01618)"
 HERE: Final = "derived here"
 V1_ONLY: Final = "in the first version only"
+SECOND_HAND: Final = "read at second hand"
 INFERRED: Final = "the printed formula could not be read; ours is an inference"
 
 

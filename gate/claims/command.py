@@ -155,9 +155,9 @@ def _quietly_interruptible() -> None:
 
 def _group(claims: Sequence[Claim], study: Study) -> list[FindingRow]:
     """The findings of claims that share cells, said as they come."""
-    import torch
+    from powercount.threads import one_thread
 
-    torch.set_num_threads(1)
+    one_thread()
     rows = []
     for claim in claims:
         began = time.process_time()

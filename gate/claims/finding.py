@@ -15,13 +15,15 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, TypedDict
+from typing import Final, Literal, TypedDict
 
 from powercount.empirical.fit import Estimate
 from powercount.empirical.sweep import finite
 from powercount.verdict import CONFIDENCE, REPORTED, RIVAL, Outcome, Verdict
 
 Number = Fraction | int | float
+# A slope within this of another is not told from it: half the distance to the nearest rival exponent.
+SMALL: Final = float(RIVAL) / 2
 Judgement = Literal["confirmed", "refuted", "conditional", "undecided"]
 
 
@@ -164,6 +166,20 @@ def from_side(
         high=high,
         outcome=rule(*estimate.interval(CONFIDENCE)),
     )
+
+
+def moves(low: float, high: float) -> Outcome:
+    """Whether a slope in that interval is other than zero."""
+    if low > -SMALL and high < SMALL:
+        return "CONTRADICTS"
+    return "UNDECIDED" if low <= 0 <= high else "AGREES"
+
+
+def falls(low: float, high: float) -> Outcome:
+    """Whether a slope in that interval is negative."""
+    if high < 0:
+        return "AGREES"
+    return "CONTRADICTS" if low > -SMALL else "UNDECIDED"
 
 
 def judgement(evidence: Sequence[Evidence]) -> Judgement:

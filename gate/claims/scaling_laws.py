@@ -1,19 +1,28 @@
-"""The register's claims about neural scaling laws (spectra.py, ridge.py, width.py, resolution.py, learning.py)."""
+"""The register's claims about neural scaling laws.
+
+Checked in spectra.py, ridge.py, width.py, resolution.py, sphere.py, digits.py, learning.py, lasso.py and spread.py.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-from powercount.claims.claim import HERE, Claim
+from powercount.claims.claim import HERE, SECOND_HAND, Claim
 
 BAHRI: Final = "Explaining Neural Scaling Laws (arXiv 2102.06701)"
 MALONEY: Final = "Maloney, Roberts and Sully (arXiv 2210.16859)"
 FEATURE_LEARNING: Final = "Bordelon, Atanasov and Pehlevan (arXiv 2409.17858)"
 DYNAMICAL: Final = "Bordelon, Atanasov and Pehlevan (arXiv 2402.01092)"
+NARROW: Final = "Vyas et al. (arXiv 2305.18411); Bordelon and Pehlevan (arXiv 2304.03408)"
+DEFILIPPIS: Final = "Defilippis et al. (arXiv 2509.24882)"
+ELSHARKAWY: Final = "Elsharkawy, Kahn and Hooberman (arXiv 2503.05938)"
 SPECTRA_TEST: Final = "tests/laws/scaling_laws/test_exponents_kernel_spectra.py"
 VARIANCE_TEST: Final = "tests/laws/scaling_laws/test_exponents_variance_limited.py"
 WIDTH_TEST: Final = "tests/laws/scaling_laws/test_exponents_width_variance.py"
 RESOLUTION_TEST: Final = "tests/laws/scaling_laws/test_exponents_resolution_limited.py"
+DIGITS_TEST: Final = "tests/laws/scaling_laws/test_exponents_digits.py"
+NARROW_TEST: Final = "tests/laws/scaling_laws/test_exponents_finite_width_and_data.py"
+LASSO_TEST: Final = "tests/laws/scaling_laws/test_exponents_lasso.py"
 LEARNING_TEST: Final = "tests/laws/scaling_laws/test_exponents_feature_learning.py"
 
 SCALING_LAWS: Final[tuple[Claim, ...]] = (
@@ -36,11 +45,21 @@ SCALING_LAWS: Final[tuple[Claim, ...]] = (
         test=SPECTRA_TEST,
     ),
     Claim(
+        id="L2'",
+        source=BAHRI,
+        summary="on real images too data, features and spectrum have one exponent",
+        statement="alpha_D = alpha_P = alpha_K for ReLU features of digits",
+        conditions="scikit-learn's digits, 64, 32 and 16 pixels; D, P and ranks 16..256; white targets and ten classes",
+        check="digits:l2_digits",
+        test=DIGITS_TEST,
+        marks=("the spectrum of digits is no power law, and classes are no white target",),
+    ),
+    Claim(
         id="L3",
         source=BAHRI,
         summary="with more data than features the loss is variance-limited in data",
-        statement="L(D, P) - L(P) ~ 1/D; exactly P/(D - P - 1) of L(P)",
-        conditions="white target, a = 1, P = 32, D - P - 1 = 16..256, paired on the same features",
+        statement="L(D, P) - L(P) ~ 1/D, exactly P/(D - P - 1) of L(P); E L(D) - L(infinity) ~ 1/D for a fixed net",
+        conditions="white target, a = 1, P = 32, D - P - 1 = 16..256; tanh net of width 8, D = 64..1024 of 512 points",
         check="spectra:l3",
         test=VARIANCE_TEST,
     ),
@@ -88,6 +107,24 @@ SCALING_LAWS: Final[tuple[Claim, ...]] = (
         conditions="as L7; mean square; linear interpolation on a triangulation",
         check="resolution:l8",
         test=RESOLUTION_TEST,
+    ),
+    Claim(
+        id="L9",
+        source=f"{BAHRI}, after Weyl and Kuehn",
+        summary="a kernel t times differentiable on an m-dimensional manifold has the data exponent t/m",
+        statement="ReLU networks on S^m: alpha_D = alpha_K = 3/m (NNGP kernel), 1/m (NTK)",
+        conditions="m = 2, uniform points, targets drawn from the kernel; D = 64..1024",
+        check="sphere:l9",
+        test="tests/laws/scaling_laws/test_exponents_arc_cosine_kernels.py",
+    ),
+    Claim(
+        id="L10",
+        source=BAHRI,
+        summary="joining classes leaves the data exponent as it is, noise on the inputs lowers it",
+        statement="alpha_D of fewer, larger classes = alpha_D; alpha_D with input noise < alpha_D",
+        conditions="the kernel analogue of their networks: digits, ReLU kernel, D = 16..256, paired draws",
+        check="digits:l10",
+        test=DIGITS_TEST,
     ),
     Claim(
         id="L11",
@@ -169,5 +206,53 @@ SCALING_LAWS: Final[tuple[Claim, ...]] = (
         conditions="12 modes k^(-2), Gaussian target, torch gradients; gamma = 0, 1, 100; t to 10; integrator at 1e-12",
         check="learning:l19",
         test=LEARNING_TEST,
+    ),
+    Claim(
+        id="L20",
+        source=NARROW,
+        summary="narrow networks exceed the loss of the infinite one by 1/n; an ensemble of them keeps a bias of 1/n",
+        statement="E L(n) - L(infinity) ~ 1/n; E f_n - f_infinity ~ 1/n, whose square is n^(-2)",
+        conditions="L5's nets, centred, 5 steps; n = 64..512, parts of 1024 units; limits taken off by halves",
+        check="width:l20",
+        test=NARROW_TEST,
+        marks=(SECOND_HAND,),
+    ),
+    Claim(
+        id="L22",
+        source=DEFILIPPIS,
+        summary="at its best weight decay a diagonal linear net learns at a rate set by its target's decay",
+        statement="theta_k = k^(-gamma), s2 > 0, n << d^(2 gamma): min over lambda of R ~ n^(-1 + 1/(2 gamma))",
+        conditions="gamma = 1, 3/2, 2; n = 32..256, d = 1024 beside state evolution, whose own slope at d = 1e9, 1e24",
+        check="lasso:l22",
+        test=LASSO_TEST,
+        marks=(SECOND_HAND,),
+    ),
+    Claim(
+        id="L22'",
+        source=HERE,
+        summary="the rate at the best weight decay carries a power of log d",
+        statement="p = 1 - 1/(2 gamma): R -> (alpha^2 s2/n)^p/p, alpha^2 ~ 2 log(d n^(-1/(2 gamma)))",
+        conditions="gamma = 1, 3/2, 2; state evolution at d = 1e12, 1e24, 1e48, n = d^(1/2)",
+        check="lasso:l22_logarithm",
+        test=LASSO_TEST,
+    ),
+    Claim(
+        id="L23",
+        source=DEFILIPPIS,
+        summary="a small weight decay peaks at interpolation, and beyond the peak learns as least squares",
+        statement="n = d: R ~ lambda^(-2/3), here s2 + R -> (pi/32)^(1/3) s2^(4/3) lambda^(-2/3); n >> d: R ~ d/n",
+        conditions="s2 = 1/2, gamma = 1; n = d = 128, lambda = 1/64..1/4; n = 4..16 d, d = 64; limit at lambda = 1e-7",
+        check="lasso:l23",
+        test=LASSO_TEST,
+        marks=(SECOND_HAND,),
+    ),
+    Claim(
+        id="L24",
+        source=ELSHARKAWY,
+        summary="the spread of the test loss over initializations is a fixed share of its mean",
+        statement="sigma/mu ~ D^0 at large D; derived here D^(-e), e = 2 b + 1 - a held between 0 and 1/2",
+        conditions="infinite width: kernels k^(-b), starts k^(-a), D = 16..128; digits under NTK, D = 32..512",
+        check="spread:l24",
+        test="tests/laws/scaling_laws/test_exponents_loss_spread.py",
     ),
 )

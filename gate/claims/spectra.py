@@ -18,6 +18,7 @@ from sympy import Rational
 
 from powercount.claims.finding import Evidence, Number, from_estimate
 from powercount.claims.runs import Rows, mean, mean_of, slope_expected, slope_of
+from powercount.claims.width import l3_network
 from powercount.derivations.scaling_laws import ridge, spectra
 from powercount.empirical.fit import Estimate, least_squares_weights
 from powercount.empirical.scaling_laws.features import (
@@ -234,8 +235,8 @@ def _variance_limited(study: Study, *, of_samples: bool) -> list[Evidence]:
 
 
 def l3(study: Study) -> list[Evidence]:
-    """With P fixed the loss approaches its limit in D as 1/D: exactly P/(D - P - 1) of it."""
-    return _variance_limited(study, of_samples=True)
+    """With P fixed the loss approaches its limit in D as 1/D: exactly P/(D - P - 1) of it, or for a net of P units."""
+    return [*_variance_limited(study, of_samples=True), *l3_network(study)]
 
 
 def l4(study: Study) -> list[Evidence]:

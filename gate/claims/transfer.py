@@ -21,17 +21,14 @@ from typing import Final
 
 import numpy as np
 
-from powercount.claims.finding import Evidence, from_estimate, from_side
+from powercount.claims.finding import Evidence, falls, from_estimate, from_side, moves
 from powercount.derivations.recipe import LOSSES
 from powercount.dynamics.transfer import Setting, TransferRow, transfer_row
 from powercount.empirical.dynamics.rates import RATES, depth_slope
 from powercount.empirical.dynamics.transfer import MODES, Moving
 from powercount.empirical.fit import Estimate
 from powercount.study import Study
-from powercount.verdict import RIVAL, Outcome
 
-# A slope within this of another is not told from it: half the distance to the nearest rival exponent.
-SMALL: Final = float(RIVAL) / 2
 PLATEAU: Final = 8
 CORRECTED: Final = Fraction(-1, 2)
 # Tensor Programs VI, table 1: the other exponent of a best rate at alpha = 1/2 is Adam's -1/2.
@@ -41,20 +38,6 @@ WHAT_MOVES: Final[dict[Moving, str]] = {
     "hidden": "hidden matrices alone",
     "split": "hidden rate swept, the others fixed",
 }
-
-
-def moves(low: float, high: float) -> Outcome:
-    """Whether a slope in that interval is other than zero."""
-    if low > -SMALL and high < SMALL:
-        return "CONTRADICTS"
-    return "UNDECIDED" if low <= 0 <= high else "AGREES"
-
-
-def falls(low: float, high: float) -> Outcome:
-    """Whether a slope in that interval is negative."""
-    if high < 0:
-        return "AGREES"
-    return "CONTRADICTS" if low > -SMALL else "UNDECIDED"
 
 
 def _falling(slope: Estimate, part: str, condition: str, *, predicted: str) -> Evidence:

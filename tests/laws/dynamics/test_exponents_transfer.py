@@ -12,9 +12,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from powercount.claims.finding import from_estimate
+from powercount.claims.finding import SMALL, falls, from_estimate, moves
 from powercount.claims.register import CLAIMS
-from powercount.claims.transfer import SMALL, falls, moves
 from powercount.derivations.dynamics.transfer import best_rate
 from powercount.derivations.named import named_recipe
 from powercount.dynamics.transfer import Plan, Setting, expected_slope, run_transfer, speed_allowance, transfer_row

@@ -1,0 +1,67 @@
+"""The claim that an arc-cosine kernel on a sphere has the exponent of its singularity: alpha_D = alpha_K = t/m.
+
+Uniform points on S^2, targets drawn from the kernel itself, the loss averaged over the draw (exactly) and over fresh
+points. Expected slopes are those of the deterministic equivalent of the exact spectrum at the same sizes. Real points
+are not its Gaussian ones: the loss itself is larger by a constant, 1.4 (NNGP) and 1.06 (NTK), whose drift with D is
+allowed as 1 + c/D is elsewhere.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Final
+
+import numpy as np
+
+from powercount.claims.finding import Evidence, Number, from_estimate
+from powercount.claims.runs import Rows, mean, slope_expected, slope_of
+from powercount.claims.spectra import CLOSEST, generator_of, size_allowance
+from powercount.derivations.scaling_laws import ridge, sphere
+from powercount.empirical.scaling_laws import kernels
+from powercount.study import Study
+
+TESTS: Final = 512
+DEGREES: Final = 150  # 11 479 functions; the degrees beyond are a ridge
+DIMENSION: Final = 2
+CLAIMED: Final = {"nngp": Fraction(3, 2), "ntk": Fraction(1, 2)}
+
+
+def losses(study: Study, kind: str) -> tuple[tuple[int, ...], Rows]:
+    """D, and losses of shape (members, sizes)."""
+    sizes, members = ((64, 128, 256), 32) if study.quick else ((64, 128, 256, 512, 1024), 48)
+
+    def compute() -> list[list[float]]:
+        rows = []
+        for member in range(members):
+            drawn = generator_of(study, 12, member).standard_normal((sizes[-1] + TESTS, DIMENSION + 1))
+            points = kernels.on_sphere(drawn)
+            kernel, tests = kernels.arc_cosine(kind, points @ points.T), np.arange(sizes[-1], len(points))
+            row = []
+            for size in sizes:
+                seen = np.arange(size)
+                row.append(kernels.white_loss(kernel, kernels.weights(kernel, seen, tests), seen, tests))
+            rows.append(row)
+        return rows
+
+    return sizes, np.asarray(study.cell(f"{kind} on the sphere, D = {sizes}, {members} members", compute))
+
+
+def data_exponent(study: Study, kind: str, claimed: Number) -> Evidence:
+    """The slope of one kernel's loss against D beside a claimed alpha_D."""
+    sizes, rows = losses(study, kind)
+    spectrum, rest = sphere.spectrum(kind, DEGREES)
+    return from_estimate(
+        slope_of(mean, rows, sizes),
+        -claimed,
+        -Fraction(str(sphere.spectral_exponent(kind, DIMENSION))),
+        part="slope of the loss against D",
+        condition=f"{kind} on S^{DIMENSION}",
+        expected=slope_expected([ridge.one_sided_loss(spectrum, size, rest) for size in sizes], sizes),
+        allowance=size_allowance(sizes),
+        rival=CLOSEST,
+    )
+
+
+def l9(study: Study) -> list[Evidence]:
+    """NNGP 3/m, NTK 1/m, on S^2."""
+    return [data_exponent(study, kind, claimed) for kind, claimed in CLAIMED.items()]

@@ -1,0 +1,111 @@
+"""The claim that the spread of a test loss over initializations is a fixed share of its mean, whatever the data's size.
+
+For networks of infinite width under NTK the trained function is Gaussian over initializations, its mean the kernel's
+prediction and its covariance what the kernel leaves of f_0: mean and spread of the loss are exact, no initialization
+is drawn. Two settings:
+- power-law spectra with Gaussian modes, f_0 of variances k^(-a), kernel k^(-b), target zero: the derived exponent;
+- digits, f_0 of the NNGP kernel, NTK, ten outputs: every image not trained on as a test, or 150 of them. The fewer
+  tests, the sooner the ratio levels off at the spread of so many squares: a constant of the test set, not of the law.
+The derived exponent is a limit; nothing is allowed for the sizes but 1 + c/D.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Final
+
+import numpy as np
+from sympy import Rational
+
+from powercount.claims.digits import images_of
+from powercount.claims.finding import Evidence, Number, from_estimate
+from powercount.claims.runs import Rows, mean, slope_of
+from powercount.claims.spectra import CLOSEST, EASY, HARD, WHITE, generator_of, size_allowance
+from powercount.derivations.scaling_laws import ridge
+from powercount.derivations.scaling_laws.spread import ratio_at
+from powercount.empirical.scaling_laws import kernels
+from powercount.empirical.scaling_laws.features import draws
+from powercount.study import Study
+
+FEW_TESTS: Final = 150
+EVERY_OTHER: Final = "every image not trained on"
+MEMBERS: Final = 24
+
+
+def power_law_ratios(study: Study, source: Fraction, capacity: Fraction) -> tuple[tuple[int, ...], Rows]:
+    """D, and sigma/mu of shape (members, sizes); members are draws of the data."""
+    sizes, modes = (16, 32, 64, 128), 256 if study.quick else 1024
+
+    def compute() -> list[list[float]]:
+        rows = []
+        for member in range(MEMBERS):
+            directions = draws(1, sizes[-1], modes, generator_of(study, 13, member))[0]
+            rows.append([_power_law_ratio(source, capacity, directions[:size]) for size in sizes])
+        return rows
+
+    name = f"sigma/mu, source {source}, capacity {capacity}, D = {sizes}, {modes} modes, {MEMBERS} members"
+    return sizes, np.asarray(study.cell(name, compute))
+
+
+def _power_law_ratio(source: Fraction, capacity: Fraction, directions: Rows) -> float:
+    """Modes beyond those kept are a ridge to the kernel, noise to the samples, and stay as they are at the tests."""
+    samples, modes = directions.shape
+    seen = directions * ridge.power_law(capacity, modes)
+    gram = seen @ directions.T + ridge.power_law_tail(capacity, modes) * np.eye(samples)
+    answer = np.linalg.solve(gram, seen).T
+    left, beyond = np.eye(modes) - answer @ directions, ridge.power_law_tail(source, modes)
+    covariance = (left * ridge.power_law(source, modes)) @ left.T + beyond * answer @ answer.T
+    return float((2 * np.square(covariance).sum()) ** 0.5 / (np.trace(covariance) + beyond))
+
+
+def digit_ratios(study: Study, tests: int | None) -> tuple[tuple[int, ...], Rows]:
+    """The same for digits, on that many fixed tests, or all that are not trained on."""
+    sizes = (16, 32, 64, 128) if study.quick else (32, 64, 128, 256, 512)
+
+    def compute() -> list[list[float]]:
+        known = images_of(study)
+        products = known.inputs @ known.inputs.T
+        prior, kernel = known.kernel, kernels.arc_cosine("ntk", products)
+        targets, rows = known.targets(), []
+        for member in range(MEMBERS):
+            order = generator_of(study, 14, member).permutation(len(kernel))
+            row = []
+            for size in sizes:
+                seen, fresh = order[:size], order[size if tests is None else -tests :]
+                found = kernels.weights(kernel, seen, fresh)
+                left = kernels.start_covariance(prior, found, seen, fresh)
+                row.append(kernels.spread_over_starts(left, found @ targets[seen] - targets[fresh]))
+            rows.append(row)
+        return rows
+
+    name = f"sigma/mu on digits, D = {sizes}, {tests or EVERY_OTHER}, {MEMBERS} members"
+    return sizes, np.asarray(study.cell(name, compute))
+
+
+def ratio_slope(rows: Rows, sizes: Sequence[int], claimed: Number, predicted: Number, condition: str) -> Evidence:
+    """The slope of sigma/mu against D beside a claimed one."""
+    return from_estimate(
+        slope_of(mean, rows, sizes),
+        claimed,
+        predicted,
+        part="slope of sigma/mu against D",
+        condition=condition,
+        allowance=size_allowance(sizes),
+        rival=CLOSEST,
+    )
+
+
+def l24(study: Study) -> list[Evidence]:
+    """sigma/mu independent of D: where a - 1 >= 2 b alone."""
+    found = []
+    for source, capacity in (WHITE, EASY) if study.quick else (WHITE, HARD, EASY):
+        sizes, rows = power_law_ratios(study, source, capacity)
+        derived = ratio_at(target=Rational(str(source)), capacity=Rational(str(capacity)))
+        condition = f"Gaussian modes, a = {source}, b = {capacity}"
+        found.append(ratio_slope(rows, sizes, 0, -Fraction(str(derived)), condition))
+    for tests in (None, FEW_TESTS):
+        sizes, rows = digit_ratios(study, tests)
+        # a is about 2 there (L2') and b above 1.
+        found.append(ratio_slope(rows, sizes, 0, Fraction(-1, 2), f"digits under NTK, tests: {tests or EVERY_OTHER}"))
+    return found
