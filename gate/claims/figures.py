@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from powercount.claims import convergence, coupling, resolution, spectra
+from powercount.claims import convergence, coupling, digits, resolution, spectra
 from powercount.claims.runs import mean
 from powercount.derivations.dynamics.covariances import Pair, at_depth
 from powercount.derivations.dynamics.first_step import first_step, first_step_limit
@@ -18,6 +18,7 @@ from powercount.dynamics.limit import Plan, draw_limit, run_limit
 from powercount.dynamics.transfer import run_transfer
 from powercount.dynamics.transfer_page import draw_transfer
 from powercount.empirical.dynamics.training import Run
+from powercount.empirical.scaling_laws.kernels import eigenvalues
 from powercount.empirical.sweep import Sweep, measure
 from powercount.study import Study
 
@@ -36,6 +37,9 @@ FIGURES: Final = {
     "number of samples; lines are the exact law at these sizes. Middle: the excess of more samples, or more features, "
     "over the loss of the fewer; the line is m/(M - m - 1). Right: nearest-neighbour and piecewise-linear errors in d "
     "dimensions; lines have the powers 2/d and 4/d.",
+    "digits.png": "Digits. Left: eigenvalues of the ReLU kernel, and the power law fitted to ranks 16 to 256: they are "
+    "no power law. Middle and right: losses of a white target and of the ten classes against the number of samples "
+    "(circles) and of ReLU features (squares); lines are the deterministic equivalent of all eigenvalues, dashed in P.",
 }
 STEPS: Final = (1, 5, 20)
 COLOURS: Final = {"linear": "tab:blue", "relu": "tab:orange", "tanh": "tab:green"}
@@ -196,6 +200,31 @@ def draw_scaling(study: Study, path: Path) -> None:
     plt.close(figure)
 
 
+def draw_digits(study: Study, path: Path) -> None:
+    """Spectra of digits of fewer and fewer pixels; losses of a white target and of the classes in D and P."""
+    plt, figure, (left, middle, right) = _panels(3, 12)
+    sizes = digits.sizes_of(study)
+    for place, pixels in enumerate(digits.PIXELS[:1] if study.quick else digits.PIXELS):
+        colour, label = f"C{place}", f"{pixels[0]} x {pixels[1]}"
+        values = eigenvalues(digits.images_of(study, pixels).kernel)
+        spectral = digits.spectral_exponent(study, pixels).value
+        left.plot(range(1, len(values) + 1), values, color=colour, lw=1, label=f"{label}, {spectral:.2f}")
+        middle_rank = round((sizes[0] * sizes[-1]) ** 0.5)
+        fitted = [values[middle_rank - 1] * (size / middle_rank) ** (-1 - spectral) for size in sizes]
+        left.plot(sizes, fitted, color=colour, lw=3, alpha=0.4)
+        white, by_samples, by_features = digits.expected_losses(study, pixels)
+        samples, features = mean(digits.sample_losses(study, pixels)), mean(digits.feature_losses(study, pixels))
+        for axis, kind, lines in ((middle, 0, (white, white)), (right, 1, (by_samples, by_features))):
+            axis.plot(sizes, lines[0], color=colour, lw=1)
+            axis.plot(sizes, lines[1], "--", color=colour, lw=1)
+            axis.plot(sizes, samples[kind], "o", color=colour, ms=5, label=f"{label}, D")
+            axis.plot(sizes, features[kind], "s", color=colour, ms=5, mfc="none", label=f"{label}, P")
+    titles = ("eigenvalues, alpha_K fitted", "loss of a white target", "loss of ten classes")
+    _label((left, middle, right), ("rank", "D, P", "D, P"), titles)
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
 def limit_plan(study: Study) -> Plan:
     """The run of the page's figure: relu on four digits."""
     run = Run(
@@ -221,3 +250,4 @@ def draw_all(folder: Path, study: Study) -> None:
     draw_approach(study, folder / "approach.png")
     draw_transfer(run_transfer(study), folder / "transfer.png")
     draw_scaling(study, folder / "scaling.png")
+    draw_digits(study, folder / "digits.png")

@@ -11,6 +11,7 @@ import pytest
 
 from powercount import __main__ as command
 from powercount.__main__ import AGREES, BAD_INPUT, CONTRADICTS, INTERRUPTED, UNDECIDED
+from powercount.claims.record import recorded
 from powercount.derivations.dynamics.first_step import first_step_limit
 from powercount.derivations.named import NAMED, named_recipe
 from powercount.derivations.recipe import ACTIVATIONS, MOST_LAYERS
@@ -62,6 +63,21 @@ def test_the_ratios_of_gradient_independence_are_the_derived_ones():
     ratios = [tied / decoupled for tied, decoupled in map(first_step_limit, ("linear", "relu", "tanh"))]
     assert f"e/(e - 1) = {ratios[0]:.2f} times what" in README
     assert "(relu {:.2f}, tanh {:.2f})".format(*ratios[1:]) in README
+
+
+def test_the_exponents_of_digits_are_the_recorded_ones():
+    """alpha_K, alpha_D and alpha_P of 8 x 8 pixels, measured and by all eigenvalues, as in the record."""
+    evidence = [each for each in recorded()["L2'"]["evidence"] if "8 x 8 pixels" in each["condition"]]
+    white, classes = (
+        {each["part"]: each for each in evidence if each["condition"].startswith(kind)} for kind in ("white", "ten")
+    )
+    spectral = evidence[0]["condition"].split("alpha_K = ")[1].split()[0]
+    measured = [each[part]["measured"] for each in (white, classes) for part in ("alpha_D", "alpha_P")]
+    expected = [classes[part]["expected"] for part in ("alpha_D", "alpha_P")]
+    text = " ".join(README.split())
+    said = "alpha_D = {:.3f} and alpha_P = {:.3f} for a white target, and {:.3f} and {:.3f} for the ten classes"
+    assert f"have alpha_K = {spectral}, {said.format(*measured)}" in text
+    assert "give {:.3f} and {:.3f}.".format(*expected) in text
 
 
 def test_the_example_is_a_recipe():

@@ -17,19 +17,20 @@ STUDY = Study(quick=True, seed=3)
 
 @pytest.fixture(scope="module")
 def evidence():
-    """alpha_D, alpha_P and alpha_K of 600 digits, two by two."""
+    """alpha_D and alpha_P of 600 digits beside their alpha_K."""
     return digits.l2_digits(STUDY)
 
 
 def test_the_three_exponents_differ(evidence, ledger):
     """alpha_D = alpha_P = alpha_K does not hold on digits, for white targets or classes, as the record says."""
     for each in evidence:
-        ledger.note(each.condition, f"{each.part}: {each.measured:+.3f} [{each.low:+.3f}, {each.high:+.3f}], claimed 0")
+        seen = f"{each.measured:.3f} [{each.low:.3f}, {each.high:.3f}]"
+        ledger.note(each.condition, f"{each.part} {seen}, claimed {each.claimed}, by all eigenvalues {each.predicted}")
     assert judgement(evidence) == recorded()["L2'"]["verdict"] == "refuted"
 
 
 def test_the_whole_spectrum_gives_the_exponents_of_the_classes(evidence):
-    """What a pure power of alpha_K misses by a half, the deterministic equivalent of all eigenvalues meets within .1.
+    """What a pure power of alpha_K misses by a half, the deterministic equivalent of all eigenvalues meets within 1/8.
 
     Real features are not Gaussian: it is no law to a standard error, and nothing is claimed beyond the nearest quarter.
     """
@@ -37,7 +38,8 @@ def test_the_whole_spectrum_gives_the_exponents_of_the_classes(evidence):
     assert len(classes) == 3
     for each in classes:
         assert abs(each.measured - each.expected) < digits.CLOSEST / 2
-    assert min(each.measured for each in classes) < -0.4
+    for each in classes[:2]:
+        assert float(each.claimed) - each.high > 0.4
 
 
 def test_classes_and_noise(ledger):
