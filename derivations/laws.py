@@ -204,11 +204,11 @@ LAWS: Final[tuple[Law, ...]] = (
     ),
     Law(
         name="digits",
-        claim="on images the exponents are those of the whole spectrum and of the target's share in it, not one",
+        claim="classes of images have the exponents of the whole spectrum and of their share in it, not its own",
         observables=("test loss", "eigenvalues"),
         width="none: powers of P",
         depth="none: powers of D and of the rank",
-        source=f"{THIS}; refutes a claim of {BAHRI} there",
+        source=f"{THIS}; beside {BAHRI}",
         test=f"{SCALING}/test_exponents_digits.py",
     ),
     Law(

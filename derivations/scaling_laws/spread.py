@@ -7,12 +7,13 @@ kappa = D^(-b), so that over initializations the loss, a square of Gaussians, ha
 
 Claim. sigma/mu ~ D^(-e) with e = min(a - 1/2, 2 b) - min(a - 1, 2 b): 1/2 for a <= 2 b + 1/2, where what is left lives
 in some D modes of like size, a sum of D independent terms; then 2 b + 1 - a; and 0 for a >= 2 b + 1 alone, where a
-few large modes hold what is left. Measured on T test points sigma/mu is at least some (2/T)^(1/2): where D passes T it
-levels off, whatever the kernel.
+few large modes hold what is left. Measured on T test points with K outputs the ratio is at least that of K T
+independent squares, (2/(K T))^(1/2): it levels off there whatever the kernel.
 
-Assumptions: as ``spectra``; modes of the error independent at leading order. Worked line: a = b = 2: sum c_k ~ D^(-1),
-sum c_k^2 ~ D^(-3), e = 1/2. Sources: the claim that e = 0 is that of Elsharkawy, Kahn and Hooberman (arXiv
-2503.05938), for networks of infinite width under NTK; the derivation is ours.
+Assumptions: as ``spectra``; target zero, modes of the error independent at leading order.
+Worked line: a = b = 2: sum c_k ~ D^(-1), sum c_k^2 ~ D^(-3), e = 1/2.
+Sources: the claim that e = 0 is that of Elsharkawy, Kahn and Hooberman (arXiv 2503.05938), for networks of infinite
+width under NTK; the derivation is ours.
 """
 
 from __future__ import annotations

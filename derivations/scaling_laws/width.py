@@ -13,10 +13,10 @@ without it does not help: its movement answers to y - f_0.
 Bias. The first order of the fluctuation has mean zero and the second has not (``averages``): E f_n - f_infinity ~ 1/n,
 which no ensemble of nets of width n takes away. Under NTK f depends on n besides: an odd power of n^(-1/2) comes with a
 sum odd in v, of mean zero, an even one with 1/n at least. The mean loss exceeds its limit by what bias and variance
-add, 1/n both, of which the bias may have either sign. Worked line: the mean of M nets of width n is off by
-b/n + c (n M)^(-1/2), one net of width n M by c (n M)^(-1/2): beyond M ~ n more members change nothing.
+add, 1/n both, of which the bias may have either sign.
 
-Assumptions: T fixed, phi smooth, the infinite-width limit exists. Worked line: NTK, not centred: the slope is 0.
+Assumptions: T fixed, phi smooth, the infinite-width limit exists. Worked line: the mean of M nets of width n is off by
+b/n + c (n M)^(-1/2), one net of width n M by c (n M)^(-1/2): beyond M ~ n more members change nothing.
 Sources: Bahri et al. (arXiv 2102.06701), section on variance-limited width; Bordelon and Pehlevan (arXiv 2304.03408)
 and Vyas et al. (arXiv 2305.18411) on bias; the control and the steps are ours.
 """

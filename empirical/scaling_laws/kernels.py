@@ -82,12 +82,14 @@ def student_losses(
     First of a target drawn from the kernel, averaged over the draw, then of the given target.
     """
     features = np.maximum(inputs @ generator.standard_normal((inputs.shape[1], max(sizes))), 0)
-    white, given = [], []
-    for size in sizes:
-        basis, _ = np.linalg.qr(features[:, :size])
-        white.append(float(np.mean(np.diag(kernel)) - (basis * (kernel @ basis)).sum() / len(kernel)))
-        given.append(float(np.square(targets - basis @ (basis.T @ targets)).sum(axis=1).mean()))
-    return white, given
+    # The first P columns of the basis span the first P features.
+    basis, _ = np.linalg.qr(features)
+    of_white = np.cumsum((basis * (kernel @ basis)).sum(axis=0))
+    of_given = np.cumsum(np.square(basis.T @ targets).sum(axis=1))
+    last, count = np.asarray(sizes) - 1, len(kernel)
+    white = (np.trace(kernel) - of_white[last]) / count
+    given = (np.square(targets).sum() - of_given[last]) / count
+    return white.tolist(), given.tolist()
 
 
 def spread_over_starts(covariance: Array, error: Array) -> float:

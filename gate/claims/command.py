@@ -34,8 +34,15 @@ COLOUR: Final = {"confirmed": "green", "refuted": "red", "conditional": "yellow"
 HEADER: Final = ("claim", "verdict", "claimed", "predicted", "measured", "95 % interval", "what it says")
 AGREES, DIFFERS, UNDECIDED = 0, 1, 3
 # The longest first. Claims of these modules share their cells; all others are measured one by one.
-TOGETHER: Final = ("transfer", "coupling", "exponents", "blocks", "symmetry")
-SLOWEST: Final = ("transfer", "coupling", "convergence:c17_width", "convergence:c17_depth", "convergence:c17_solver")
+TOGETHER: Final = ("transfer", "coupling", "exponents", "blocks", "symmetry", "digits")
+SLOWEST: Final = (
+    "transfer",
+    "coupling",
+    "convergence:c17_width",
+    "convergence:c17_depth",
+    "convergence:c17_solver",
+    "digits",
+)
 
 
 def add_verb(verbs: Any) -> None:

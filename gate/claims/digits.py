@@ -3,13 +3,14 @@
 scikit-learn's digits, averaged to fewer pixels or not, on the sphere; the 1797 images are the whole distribution, drawn
 from with replacement, so that its spectrum is exact and the number of images no source of error; alpha_K is given with
 the interval of leaving images out all the same. Students have ReLU features; the kernel is that of infinitely many.
-alpha_K is fitted to the eigenvalues of rank 16 to 256, the range of D and P.
+D, P and the ranks alpha_K is fitted to run from 64 to 512, every octave counting alike.
 
-A white target is one drawn from the kernel; the classes, one output each less its mean, are not white: ``predicted`` is
-the exponent of the deterministic equivalent at these sizes, from all eigenvalues and the classes' share in each. What
-the claim's own law, a pure power of alpha_K on as many modes, leaves at these sizes is allowed, and the interval of
-alpha_K itself.
-Worked line: 8 x 8 pixels, white target: alpha_K = .99, from all eigenvalues .92; measured .90 in D, 1.03 in P.
+512 of 1797 images is no small part: alpha_D and alpha_P are compared with what a power law of exponent alpha_K on as
+many modes has at these sizes. Digits are no power law (read from the sums of the eigenvalues left, alpha_K gives up to
+.05 less), and real features are not Gaussian: exponents are one if they differ by less than an eighth, half the way to
+the nearest rival. ``predicted`` is the deterministic equivalent of all eigenvalues and the target's share in each: a
+white target, drawn from the kernel, has the same in all; the ten classes, one output each less its mean, have not.
+Worked line: 8 x 8 pixels, white target: alpha_K = .69, which gives .86 at these sizes; D has .85, P 1.07.
 """
 
 from __future__ import annotations
@@ -21,20 +22,19 @@ from typing import Final
 
 import numpy as np
 
-from powercount.claims.finding import Evidence, falls, from_estimate, from_side
+from powercount.claims.finding import Evidence, falls, from_side, stays, written
 from powercount.claims.runs import Rows, mean, slope_expected, slope_of
-from powercount.claims.spectra import CLOSEST, generator_of
+from powercount.claims.spectra import generator_of
 from powercount.derivations.scaling_laws import ridge
 from powercount.empirical.fit import Estimate, from_left_out, jackknife, least_squares_weights
 from powercount.empirical.scaling_laws import kernels
 from powercount.empirical.scaling_laws.kernels import Array, Labels
 from powercount.study import Study
-from powercount.verdict import CONFIDENCE, REPORTED
+from powercount.verdict import REPORTED
 
-SIZES: Final = (16, 32, 64, 128, 256)
+SIZES: Final = (64, 128, 256, 512)
 PIXELS: Final = ((8, 8), (8, 4), (4, 4))
-GROUPS: Final = 24
-IMAGES, FEW_IMAGES = 1797, 600
+IMAGES, FEW_IMAGES = 1797, 900
 # Of the pixels' standard deviation: they are 0 to 16, and vary by 6.
 NOISE: Final = 4.0
 CLASSES: Final[dict[str, Callable[[Labels], Labels]]] = {
@@ -68,7 +68,7 @@ def sizes_of(study: Study) -> tuple[int, ...]:
 
 
 def images_of(study: Study, pixels: tuple[int, int] = (8, 8), noise: float = 0.0) -> Images:
-    """The digits; the first 600 in a quick study."""
+    """The digits; the first 900 in a quick study."""
     inputs, labels = kernels.digits(*pixels, noise=noise, seed=study.seed)
     count = FEW_IMAGES if study.quick else IMAGES
     inputs = inputs[:count]
@@ -79,37 +79,42 @@ def _named(pixels: tuple[int, int]) -> str:
     return f"{pixels[0]} x {pixels[1]} pixels"
 
 
-def spectral_slope(kernel: Array, sizes: Sequence[int]) -> float:
-    """alpha_K of the eigenvalues whose rank lies within ``sizes``."""
-    values = kernels.eigenvalues(kernel)[sizes[0] - 1 : sizes[-1]]
-    return -1 - float(least_squares_weights(range(sizes[0], sizes[-1] + 1)) @ np.log(values))
+def spectral_slope(values: Array, sizes: Sequence[int]) -> float:
+    """alpha_K of the eigenvalues whose rank lies within ``sizes``, every octave of ranks counting alike."""
+    ranks = np.arange(sizes[0], sizes[-1] + 1)
+    slope, _ = np.polyfit(np.log(ranks), np.log(values[ranks - 1]), 1, w=ranks**-0.5)
+    return -1 - float(slope)
+
+
+def pure_exponent(spectral: float, modes: int, sizes: Sequence[int]) -> float:
+    """alpha_D of a white target on k^(-(1 + alpha_K)), k up to ``modes``."""
+    spectrum = ridge.power_law(1 + spectral, modes)
+    return -slope_expected([ridge.one_sided_loss(spectrum, size) for size in sizes], sizes)
 
 
 def spectral_exponent(study: Study, pixels: tuple[int, int]) -> Estimate:
-    """alpha_K, its error from leaving every 24th image out."""
+    """alpha_K, its error from leaving groups of images out."""
+    groups = 8 if study.quick else 24
 
     def compute() -> list[float]:
         kernel, sizes = images_of(study, pixels).kernel, sizes_of(study)
-        groups = np.arange(len(kernel)) % GROUPS
-        kept = [groups != group for group in range(GROUPS)]
-        return [spectral_slope(kernel, sizes), *[spectral_slope(kernel[np.ix_(each, each)], sizes) for each in kept]]
+        place = np.arange(len(kernel)) % groups
+        kept = [kernel[np.ix_(place != group, place != group)] for group in range(groups)]
+        return [spectral_slope(kernels.eigenvalues(each), sizes) for each in (kernel, *kept)]
 
-    first, *without = study.cell(f"digits, {_named(pixels)}: alpha_K, {GROUPS} groups", compute)
+    first, *without = study.cell(f"digits, {_named(pixels)}: alpha_K, {groups} groups", compute)
     return from_left_out(first, np.asarray(without))
-
-
-def _members(study: Study) -> int:
-    return 24 if study.quick else 48
 
 
 def sample_losses(study: Study, pixels: tuple[int, int] = (8, 8), noise: float = 0.0) -> Rows:
     """Losses of the kernel on D images, shape (members, ``TARGETS``, sizes); members are draws of the images."""
+    members = 16 if study.quick else 64
 
     def compute() -> list[list[list[float]]]:
         known, rows = images_of(study, pixels, noise), []
         every = np.arange(len(known.kernel))
         targets = [known.targets(classes) for classes in CLASSES]
-        for member in range(_members(study)):
+        for member in range(members):
             drawn = generator_of(study, 10, member).integers(0, len(every), SIZES[-1])
             columns = []
             for size in sizes_of(study):
@@ -120,12 +125,13 @@ def sample_losses(study: Study, pixels: tuple[int, int] = (8, 8), noise: float =
             rows.append(np.transpose(columns).tolist())
         return rows
 
-    name = f"digits, {_named(pixels)}, noise {noise:g}: losses on samples, {_members(study)} members"
+    name = f"digits, {_named(pixels)}, noise {noise:g}: losses on samples, {members} members"
     return np.asarray(study.cell(name, compute))
 
 
 def feature_losses(study: Study, pixels: tuple[int, int]) -> Rows:
     """Losses of students of P features, shape (members, white and ten classes, sizes); members are draws of them."""
+    members = 16 if study.quick else 192
 
     def compute() -> list[tuple[list[float], list[float]]]:
         known = images_of(study, pixels)
@@ -133,10 +139,10 @@ def feature_losses(study: Study, pixels: tuple[int, int]) -> Rows:
             kernels.student_losses(
                 known.inputs, known.kernel, known.targets(), sizes_of(study), generator_of(study, 11, member)
             )
-            for member in range(_members(study))
+            for member in range(members)
         ]
 
-    return np.asarray(study.cell(f"digits, {_named(pixels)}: losses of features, {_members(study)} members", compute))
+    return np.asarray(study.cell(f"digits, {_named(pixels)}: losses of features, {members} members", compute))
 
 
 def expected_losses(
@@ -173,49 +179,54 @@ def exponent(rows: Rows, sizes: Sequence[int]) -> Estimate:
     return Estimate(value=-slope.value, standard_error=slope.standard_error, freedom=slope.freedom)
 
 
-def _apart(first: Estimate, second: Estimate) -> Estimate:
-    """The difference of two exponents measured on independent draws."""
-    return Estimate(
-        value=first.value - second.value,
-        standard_error=math.hypot(first.standard_error, second.standard_error),
-        freedom=min(first.freedom, second.freedom),
+def _judged(estimate: Estimate, claimed: float, predicted: float, *, part: str, condition: str) -> Evidence:
+    """Whether an exponent is the one claimed, to an eighth."""
+    return from_side(
+        estimate,
+        lambda low, high: stays(low - claimed, high - claimed),
+        claimed=written(claimed),
+        predicted=written(predicted),
+        expected=predicted,
+        part=part,
+        condition=condition,
     )
 
 
 def l2_digits(study: Study) -> list[Evidence]:
-    """alpha_D = alpha_P = alpha_K on digits, for white targets and for the classes."""
+    """alpha_D = alpha_P = alpha_K of white targets on digits."""
     found, sizes = [], sizes_of(study)
     for pixels in PIXELS[:1] if study.quick else PIXELS:
         spectral = spectral_exponent(study, pixels)
-        modes = ridge.power_law(1 + spectral.value, FEW_IMAGES if study.quick else IMAGES)
-        pure = -slope_expected([ridge.one_sided_loss(modes, size) for size in sizes], sizes)
+        pure = pure_exponent(spectral.value, FEW_IMAGES if study.quick else IMAGES, sizes)
         low, high = spectral.interval(REPORTED)
-        least, most = spectral.interval(CONFIDENCE)
-        allowance = abs(pure - spectral.value) + (most - least) / 2
-        of_samples, of_features = sample_losses(study, pixels), feature_losses(study, pixels)
-        white, by_samples, by_features = _exponents(expected_losses(study, pixels), sizes)
-        for place, kind, expected in (
-            (0, "white target", (white, white)),
-            (1, "ten classes", (by_samples, by_features)),
+        white = _exponents(expected_losses(study, pixels), sizes)[0]
+        data = exponent(sample_losses(study, pixels)[:, 0], sizes)
+        features = exponent(feature_losses(study, pixels)[:, 0], sizes)
+        # Independent draws.
+        apart = Estimate(
+            value=features.value - data.value,
+            standard_error=math.hypot(features.standard_error, data.standard_error),
+            freedom=min(features.freedom, data.freedom),
+        )
+        condition = f"{_named(pixels)}, alpha_K = {spectral.value:.3f} [{low:.3f}, {high:.3f}]"
+        for part, estimate, claimed, predicted in (
+            ("alpha_D", data, pure, white),
+            ("alpha_P", features, pure, white),
+            ("alpha_P - alpha_D", apart, 0.0, 0.0),
         ):
-            condition = f"{kind}, {_named(pixels)}, alpha_K = {spectral.value:.3f} [{low:.3f}, {high:.3f}]"
-            data, features = exponent(of_samples[:, place], sizes), exponent(of_features[:, place], sizes)
-            for part, estimate, claimed, predicted, allowed in (
-                ("alpha_D", data, spectral.value, expected[0], allowance),
-                ("alpha_P", features, spectral.value, expected[1], allowance),
-                ("alpha_P - alpha_D", _apart(features, data), 0, expected[1] - expected[0], 0.0),
-            ):
-                found.append(
-                    from_estimate(
-                        estimate,
-                        claimed,
-                        predicted,
-                        part=part,
-                        condition=condition,
-                        allowance=allowed,
-                        rival=CLOSEST,
-                    )
-                )
+            found.append(_judged(estimate, claimed, predicted, part=part, condition=condition))
+    return found
+
+
+def l13_digits(study: Study) -> list[Evidence]:
+    """The classes' own alpha_D and alpha_P are those of all eigenvalues and of the classes' share in each."""
+    found, sizes = [], sizes_of(study)
+    for pixels in PIXELS[-1:] if study.quick else PIXELS:
+        _, by_samples, by_features = _exponents(expected_losses(study, pixels), sizes)
+        data = exponent(sample_losses(study, pixels)[:, 1], sizes)
+        features = exponent(feature_losses(study, pixels)[:, 1], sizes)
+        for part, estimate, predicted in (("alpha_D", data, by_samples), ("alpha_P", features, by_features)):
+            found.append(_judged(estimate, predicted, predicted, part=part, condition=_named(pixels)))
     return found
 
 
@@ -234,13 +245,12 @@ def l10(study: Study) -> list[Evidence]:
         _exponents(expected_losses(study, classes=classes), sizes) for classes in [*CLASSES][:most]
     )
     found = [
-        from_estimate(
+        _judged(
             change(clean[:, place], clean[:, 1], sizes),
-            0,
+            0.0,
             expected - ten,
             part=f"alpha_D less that of ten classes: {TARGETS[place]}",
             condition="classes joined",
-            rival=CLOSEST,
         )
         for place, (_, expected, _) in enumerate(joined, start=2)
     ]

@@ -37,7 +37,7 @@ FIGURES: Final = {
     "number of samples; lines are the exact law at these sizes. Middle: the excess of more samples, or more features, "
     "over the loss of the fewer; the line is m/(M - m - 1). Right: nearest-neighbour and piecewise-linear errors in d "
     "dimensions; lines have the powers 2/d and 4/d.",
-    "digits.png": "Digits. Left: eigenvalues of the ReLU kernel, and the power law fitted to ranks 16 to 256: they are "
+    "digits.png": "Digits. Left: eigenvalues of the ReLU kernel, and the power law fitted to ranks 64 to 512: they are "
     "no power law. Middle and right: losses of a white target and of the ten classes against the number of samples "
     "(circles) and of ReLU features (squares); lines are the deterministic equivalent of all eigenvalues, dashed in P.",
 }

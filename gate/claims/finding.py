@@ -175,6 +175,13 @@ def moves(low: float, high: float) -> Outcome:
     return "UNDECIDED" if low <= 0 <= high else "AGREES"
 
 
+def stays(low: float, high: float) -> Outcome:
+    """Whether a slope in that interval is zero, to half the distance to the nearest rival exponent."""
+    if low > -SMALL and high < SMALL:
+        return "AGREES"
+    return "UNDECIDED" if low < SMALL and high > -SMALL else "CONTRADICTS"
+
+
 def falls(low: float, high: float) -> Outcome:
     """Whether a slope in that interval is negative."""
     if high < 0:

@@ -235,7 +235,7 @@ def _variance_limited(study: Study, *, of_samples: bool) -> list[Evidence]:
 
 
 def l3(study: Study) -> list[Evidence]:
-    """With P fixed the loss approaches its limit in D as 1/D: exactly P/(D - P - 1) of it, or for a net of P units."""
+    """With P fixed the loss approaches its limit in D as 1/D: exactly P/(D - P - 1) of it. A trained net's does too."""
     return [*_variance_limited(study, of_samples=True), *l3_network(study)]
 
 

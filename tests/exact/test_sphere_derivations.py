@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sympy import Rational
 
@@ -53,6 +53,7 @@ def test_an_unknown_kernel_is_refused():
         sphere.coefficients("rbf", 3)
 
 
+@settings(max_examples=30)
 @given(source=POWERS, capacity=POWERS)
 def test_the_ratio_of_spread_and_mean_lies_between_zero_and_a_half(source, capacity):
     """e is 2 b + 1 - a held between 0 and 1/2, whichever way it is written."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
+from powercount.claims.digits import spectral_slope
+from powercount.claims.spread import power_law_ratio
 from powercount.derivations.recipe import QuestionError
 from powercount.derivations.scaling_laws import sphere
+from powercount.derivations.scaling_laws.ridge import power_law
 from powercount.empirical.scaling_laws import kernels
 
 DRAWS = 40_000
@@ -60,6 +65,51 @@ def test_spread_over_starts_is_that_of_drawn_starts(points):
     losses = np.square(trained - targets[tests].T).sum(axis=1).mean(axis=1)
     # The relative error of a standard deviation from so many draws of a loss of kurtosis below 10.
     assert losses.std() / losses.mean() == pytest.approx(exact, rel=4 * (10 / DRAWS) ** 0.5)
+
+
+def test_losses_of_kernel_regression_are_those_of_drawn_targets(points):
+    """White targets drawn from the kernel and interpolated err by the loss in closed form."""
+    kernel, seen, tests = kernels.arc_cosine("nngp", points @ points.T), np.arange(5), np.arange(12)
+    found = kernels.weights(kernel, seen, tests)
+    targets = np.linalg.cholesky(kernel + kernels.ROUNDING * np.eye(12)) @ np.random.default_rng(4).standard_normal(
+        (12, DRAWS)
+    )
+    errors = np.square(found @ targets[seen] - targets).mean(axis=0)
+    exact = kernels.white_loss(kernel, found, seen, tests)
+    assert abs(errors.mean() - exact) < 5 * errors.std() / DRAWS**0.5
+
+
+def test_losses_of_students_are_those_of_least_squares(points):
+    """The best student of P features, by least squares on all points, for a given target and for drawn white ones."""
+    kernel = kernels.arc_cosine("nngp", points @ points.T)
+    given = np.stack([points[:, 0], points[:, 1] ** 2], axis=1)
+    white, other = kernels.student_losses(points, kernel, given, (3, 6), np.random.default_rng(5))
+    features = np.maximum(points @ np.random.default_rng(5).standard_normal((3, 6)), 0)
+    drawn = np.linalg.cholesky(kernel + kernels.ROUNDING * np.eye(12)) @ np.random.default_rng(6).standard_normal(
+        (12, DRAWS)
+    )
+    for place, size in enumerate((3, 6)):
+        left = [each - features[:, :size] @ np.linalg.lstsq(features[:, :size], each)[0] for each in (given, drawn)]
+        assert other[place] == pytest.approx(np.square(left[0]).sum(axis=1).mean(), rel=1e-9)
+        errors = np.square(left[1]).mean(axis=0)
+        assert abs(errors.mean() - white[place]) < 5 * errors.std() / DRAWS**0.5
+
+
+@pytest.mark.parametrize("power", [1.5, 2.0])
+def test_alpha_k_of_a_power_law_is_its_own(power):
+    """Eigenvalues k^(-power) have alpha_K = power - 1 to rounding, whatever the ranks fitted."""
+    values = np.asarray(power_law(power, 600))
+    for sizes in ((16, 64), (64, 512)):
+        assert spectral_slope(values, sizes) == pytest.approx(power - 1, abs=1e-12)
+
+
+@pytest.mark.parametrize(("source", "capacity"), [("3/2", "3/2"), ("2", "2"), ("6", "3/2")])
+def test_modes_beyond_those_kept_are_carried(source, capacity):
+    """sigma/mu of 128 modes and their tail is that of 1024 modes and theirs, on the same draws of the first."""
+    directions = np.random.default_rng(7).standard_normal((24, 1024))
+    few, many = (power_law_ratio(Fraction(source), Fraction(capacity), directions[:, :n]) for n in (128, 1024))
+    # The tail replaced by its mean: fluctuations of its share of the Gram matrix.
+    assert few == pytest.approx(many, rel=0.02)
 
 
 def test_interpolation_is_exact_where_it_was_seen(points):

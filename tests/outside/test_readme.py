@@ -67,17 +67,17 @@ def test_the_ratios_of_gradient_independence_are_the_derived_ones():
 
 def test_the_exponents_of_digits_are_the_recorded_ones():
     """alpha_K, alpha_D and alpha_P of 8 x 8 pixels, measured and by all eigenvalues, as in the record."""
-    evidence = [each for each in recorded()["L2'"]["evidence"] if "8 x 8 pixels" in each["condition"]]
     white, classes = (
-        {each["part"]: each for each in evidence if each["condition"].startswith(kind)} for kind in ("white", "ten")
+        {each["part"]: each for each in recorded()[claim]["evidence"] if each["condition"].startswith("8 x 8 pixels")}
+        for claim in ("L2'", "L13'")
     )
-    spectral = evidence[0]["condition"].split("alpha_K = ")[1].split()[0]
-    measured = [each[part]["measured"] for each in (white, classes) for part in ("alpha_D", "alpha_P")]
-    expected = [classes[part]["expected"] for part in ("alpha_D", "alpha_P")]
+    spectral = white["alpha_D"]["condition"].split("alpha_K = ")[1].split()[0]
     text = " ".join(README.split())
-    said = "alpha_D = {:.3f} and alpha_P = {:.3f} for a white target, and {:.3f} and {:.3f} for the ten classes"
-    assert f"have alpha_K = {spectral}, {said.format(*measured)}" in text
-    assert "give {:.3f} and {:.3f}.".format(*expected) in text
+    assert f"alpha_K = {spectral}, which on as many images means {float(white['alpha_D']['claimed']):.3f};" in text
+    said = "alpha_D = {:.3f}, but alpha_P = {:.3f} on random"
+    assert said.format(*[white[part]["measured"] for part in ("alpha_D", "alpha_P")]) in text
+    for wanted, key in (("The ten classes have", "measured"), ("share in each, give", "expected")):
+        assert f"{wanted} {classes['alpha_D'][key]:.3f} and {classes['alpha_P'][key]:.3f}" in text
 
 
 def test_the_example_is_a_recipe():

@@ -37,6 +37,12 @@ def test_narrow_networks_exceed_the_limit_by_one_over_n(parametrization, ledger)
         assert law(STUDY, parametrization, claimed=0).outcome == "CONTRADICTS"
 
 
+def test_the_square_of_a_mean_is_the_product_of_different_members():
+    """Two members a and b give a b, averaged over tests: no member is multiplied with itself."""
+    pair = np.random.default_rng(0).standard_normal((2, 3, 5))
+    np.testing.assert_allclose(square_of_mean(pair), (pair[0] * pair[1]).mean(axis=-1), rtol=1e-12)
+
+
 @pytest.mark.parametrize("parametrization", PARAMETRIZATIONS)
 def test_twin_an_ensemble_of_narrow_networks_is_not_a_wide_one(parametrization):
     """That averaging leaves no bias is contradicted; it is found where the signs of members are drawn by chance."""
