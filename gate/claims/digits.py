@@ -10,7 +10,7 @@ many modes has at these sizes. Digits are no power law (read from the sums of th
 .05 less), and real features are not Gaussian: exponents are one if they differ by less than an eighth, half the way to
 the nearest rival. ``predicted`` is the deterministic equivalent of all eigenvalues and the target's share in each: a
 white target, drawn from the kernel, has the same in all; the ten classes, one output each less its mean, have not.
-Worked line: 8 x 8 pixels, white target: alpha_K = .69, which gives .86 at these sizes; D has .85, P 1.07.
+Worked line: 8 x 8 pixels, white target: alpha_K = .69, which gives .86 at these sizes; D has .85, P 1.08.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -67,16 +68,25 @@ def sizes_of(study: Study) -> tuple[int, ...]:
     return SIZES[:-1] if study.quick else SIZES
 
 
+def count_of(study: Study) -> int:
+    """How many images: the first 900 in a quick study."""
+    return FEW_IMAGES if study.quick else IMAGES
+
+
 def images_of(study: Study, pixels: tuple[int, int] = (8, 8), noise: float = 0.0) -> Images:
-    """The digits; the first 900 in a quick study."""
+    """The digits."""
     inputs, labels = kernels.digits(*pixels, noise=noise, seed=study.seed)
-    count = FEW_IMAGES if study.quick else IMAGES
+    count = count_of(study)
     inputs = inputs[:count]
     return Images(inputs=inputs, kernel=kernels.arc_cosine("nngp", inputs @ inputs.T), labels=labels[:count])
 
 
 def _named(pixels: tuple[int, int]) -> str:
     return f"{pixels[0]} x {pixels[1]} pixels"
+
+
+def _cell(study: Study, pixels: tuple[int, int], noise: float = 0.0) -> str:
+    return f"{count_of(study)} digits, {_named(pixels)}, noise {noise:g}, D, P = {sizes_of(study)}"
 
 
 def spectral_slope(values: Array, sizes: Sequence[int]) -> float:
@@ -92,6 +102,7 @@ def pure_exponent(spectral: float, modes: int, sizes: Sequence[int]) -> float:
     return -slope_expected([ridge.one_sided_loss(spectrum, size) for size in sizes], sizes)
 
 
+@cache
 def spectral_exponent(study: Study, pixels: tuple[int, int]) -> Estimate:
     """alpha_K, its error from leaving groups of images out."""
     groups = 8 if study.quick else 24
@@ -102,10 +113,11 @@ def spectral_exponent(study: Study, pixels: tuple[int, int]) -> Estimate:
         kept = [kernel[np.ix_(place != group, place != group)] for group in range(groups)]
         return [spectral_slope(kernels.eigenvalues(each), sizes) for each in (kernel, *kept)]
 
-    first, *without = study.cell(f"digits, {_named(pixels)}: alpha_K, {groups} groups", compute)
+    first, *without = study.cell(f"{_cell(study, pixels)}: alpha_K, {groups} groups", compute)
     return from_left_out(first, np.asarray(without))
 
 
+@cache
 def sample_losses(study: Study, pixels: tuple[int, int] = (8, 8), noise: float = 0.0) -> Rows:
     """Losses of the kernel on D images, shape (members, ``TARGETS``, sizes); members are draws of the images."""
     members = 16 if study.quick else 64
@@ -125,10 +137,10 @@ def sample_losses(study: Study, pixels: tuple[int, int] = (8, 8), noise: float =
             rows.append(np.transpose(columns).tolist())
         return rows
 
-    name = f"digits, {_named(pixels)}, noise {noise:g}: losses on samples, {members} members"
-    return np.asarray(study.cell(name, compute))
+    return np.asarray(study.cell(f"{_cell(study, pixels, noise)}: losses on samples, {members} members", compute))
 
 
+@cache
 def feature_losses(study: Study, pixels: tuple[int, int]) -> Rows:
     """Losses of students of P features, shape (members, white and ten classes, sizes); members are draws of them."""
     members = 16 if study.quick else 192
@@ -142,9 +154,10 @@ def feature_losses(study: Study, pixels: tuple[int, int]) -> Rows:
             for member in range(members)
         ]
 
-    return np.asarray(study.cell(f"digits, {_named(pixels)}: losses of features, {members} members", compute))
+    return np.asarray(study.cell(f"{_cell(study, pixels)}: losses of features, {members} members", compute))
 
 
+@cache
 def expected_losses(
     study: Study, pixels: tuple[int, int] = (8, 8), noise: float = 0.0, classes: str = "ten classes"
 ) -> Rows:
@@ -165,8 +178,7 @@ def expected_losses(
             [ridge.expected_error(spectrum, shares, samples=math.inf, features=size) for size in sizes],
         ]
 
-    name = f"digits, {_named(pixels)}, noise {noise:g}, {classes}: deterministic equivalent"
-    return np.asarray(study.cell(name, compute))
+    return np.asarray(study.cell(f"{_cell(study, pixels, noise)}: deterministic equivalent, {classes}", compute))
 
 
 def _exponents(curves: Rows, sizes: Sequence[int]) -> list[float]:
@@ -197,7 +209,7 @@ def l2_digits(study: Study) -> list[Evidence]:
     found, sizes = [], sizes_of(study)
     for pixels in PIXELS[:1] if study.quick else PIXELS:
         spectral = spectral_exponent(study, pixels)
-        pure = pure_exponent(spectral.value, FEW_IMAGES if study.quick else IMAGES, sizes)
+        pure = pure_exponent(spectral.value, count_of(study), sizes)
         low, high = spectral.interval(REPORTED)
         white = _exponents(expected_losses(study, pixels), sizes)[0]
         data = exponent(sample_losses(study, pixels)[:, 0], sizes)
