@@ -60,8 +60,8 @@ def eigenvalues(kernel: Array) -> Array:
 def weights(kernel: Array, seen: Indices, tests: Indices) -> Array:
     """What each seen value adds to the prediction at each test, shape (tests, seen): interpolation, no ridge."""
     gram = kernel[np.ix_(seen, seen)] + ROUNDING * np.eye(len(seen))
-    solved: Array = np.linalg.solve(gram, kernel[np.ix_(seen, tests)]).astype(np.float64)
-    return solved.T
+    found: Array = np.linalg.solve(gram, kernel[np.ix_(seen, tests)]).astype(np.float64).T
+    return found
 
 
 def white_loss(kernel: Array, found: Array, seen: Indices, tests: Indices) -> float:
@@ -105,7 +105,6 @@ def spread_over_starts(covariance: Array, error: Array) -> float:
 
 def start_covariance(prior: Array, found: Array, seen: Indices, tests: Indices) -> Array:
     """The covariance at the tests of what interpolation leaves of a start drawn from ``prior``: f_0 less its fit."""
-    left: Array = (
-        prior[np.ix_(tests, tests)] - found @ prior[np.ix_(seen, tests)] - prior[np.ix_(tests, seen)] @ found.T
-    )
-    return left + found @ prior[np.ix_(seen, seen)] @ found.T
+    shared = prior[np.ix_(tests, seen)] @ found.T
+    left: Array = prior[np.ix_(tests, tests)] - shared - shared.T + found @ prior[np.ix_(seen, seen)] @ found.T
+    return left
