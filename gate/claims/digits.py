@@ -118,7 +118,7 @@ def spectral_exponent(study: Study, pixels: tuple[int, int]) -> Estimate:
 
 
 @cache
-def sample_losses(study: Study, pixels: tuple[int, int] = (8, 8), noise: float = 0.0) -> Rows:
+def sample_losses(study: Study, pixels: tuple[int, int], noise: float = 0.0) -> Rows:
     """Losses of the kernel on D images, shape (members, ``TARGETS``, sizes); members are draws of the images."""
     members = 16 if study.quick else 64
 
@@ -158,27 +158,27 @@ def feature_losses(study: Study, pixels: tuple[int, int]) -> Rows:
 
 
 @cache
-def expected_losses(
-    study: Study, pixels: tuple[int, int] = (8, 8), noise: float = 0.0, classes: str = "ten classes"
-) -> Rows:
-    """The deterministic equivalent of all eigenvalues, shape (3, sizes).
+def expected_losses(study: Study, pixels: tuple[int, int], noise: float = 0.0) -> Rows:
+    """The deterministic equivalent of all eigenvalues, shape (1 + 2 classes, sizes).
 
-    Of a white target, in D and P alike; of the classes in D; of the classes in P.
+    Of a white target, in D and P alike; then, for each of ``CLASSES``, in D and in P.
     """
 
     def compute() -> list[list[float]]:
         known, sizes = images_of(study, pixels, noise), sizes_of(study)
         values, vectors = np.linalg.eigh(known.kernel / len(known.kernel))
         positive = np.maximum(values, kernels.ROUNDING)
-        shares = (np.square(vectors.T @ known.targets(classes)).sum(axis=1) / len(values) / positive).tolist()
         spectrum = positive.tolist()
-        return [
-            [ridge.one_sided_loss(spectrum, size) for size in sizes],
-            [ridge.expected_error(spectrum, shares, samples=size) for size in sizes],
-            [ridge.expected_error(spectrum, shares, samples=math.inf, features=size) for size in sizes],
-        ]
+        curves = [[ridge.one_sided_loss(spectrum, size) for size in sizes]]
+        for classes in CLASSES:
+            shares = (np.square(vectors.T @ known.targets(classes)).sum(axis=1) / len(values) / positive).tolist()
+            curves += [
+                [ridge.expected_error(spectrum, shares, samples=size) for size in sizes],
+                [ridge.expected_error(spectrum, shares, samples=math.inf, features=size) for size in sizes],
+            ]
+        return curves
 
-    return np.asarray(study.cell(f"{_cell(study, pixels, noise)}: deterministic equivalent, {classes}", compute))
+    return np.asarray(study.cell(f"{_cell(study, pixels, noise)}: deterministic equivalent", compute))
 
 
 def _exponents(curves: Rows, sizes: Sequence[int]) -> list[float]:
@@ -234,7 +234,7 @@ def l13_digits(study: Study) -> list[Evidence]:
     """The classes' own alpha_D and alpha_P are those of all eigenvalues and of the classes' share in each."""
     found, sizes = [], sizes_of(study)
     for pixels in PIXELS[-1:] if study.quick else PIXELS:
-        _, by_samples, by_features = _exponents(expected_losses(study, pixels), sizes)
+        by_samples, by_features = _exponents(expected_losses(study, pixels), sizes)[1:3]
         data = exponent(sample_losses(study, pixels)[:, 1], sizes)
         features = exponent(feature_losses(study, pixels)[:, 1], sizes)
         for part, estimate, predicted in (("alpha_D", data, by_samples), ("alpha_P", features, by_features)):
@@ -251,29 +251,31 @@ def change(after: Rows, before: Rows, sizes: Sequence[int]) -> Estimate:
 
 def l10(study: Study) -> list[Evidence]:
     """Joining classes leaves alpha_D as it is; noise on the inputs lowers it."""
-    sizes, most = sizes_of(study), 2 if study.quick else len(CLASSES)
-    clean, noisy = sample_losses(study), sample_losses(study, noise=NOISE)
-    (white, ten, _), *joined = (
-        _exponents(expected_losses(study, classes=classes), sizes) for classes in [*CLASSES][:most]
+    pixels, sizes = PIXELS[0], sizes_of(study)
+    clean, noisy = sample_losses(study, pixels), sample_losses(study, pixels, NOISE)
+    # Of a white target, then of each of the classes, in D.
+    before, after = (
+        [curves[0], *curves[1::2]]
+        for curves in (_exponents(expected_losses(study, pixels, noise), sizes) for noise in (0.0, NOISE))
     )
     found = [
         _judged(
             change(clean[:, place], clean[:, 1], sizes),
             0.0,
-            expected - ten,
+            before[place] - before[1],
             part=f"alpha_D less that of ten classes: {TARGETS[place]}",
             condition="classes joined",
         )
-        for place, (_, expected, _) in enumerate(joined, start=2)
+        for place in range(2, 3 if study.quick else len(TARGETS))
     ]
-    noisy_white, noisy_ten, _ = _exponents(expected_losses(study, noise=NOISE), sizes)
-    for place, kind, expected in ((0, "white target", noisy_white - white), (1, "ten classes", noisy_ten - ten)):
+    for place, kind in ((0, "white target"), (1, "ten classes")):
+        expected = after[place] - before[place]
         found.append(
             from_side(
                 change(noisy[:, place], clean[:, place], sizes),
                 falls,
                 claimed="below 0",
-                predicted=f"{expected:.4g}",
+                predicted=written(expected),
                 expected=expected,
                 part=f"change of alpha_D under noise of {NOISE:g} on pixels of 0 to 16, {kind}",
                 condition="input noise",

@@ -212,7 +212,7 @@ def draw_digits(study: Study, path: Path) -> None:
         middle_rank = round((sizes[0] * sizes[-1]) ** 0.5)
         fitted = [values[middle_rank - 1] * (size / middle_rank) ** (-1 - spectral) for size in sizes]
         left.plot(sizes, fitted, color=colour, lw=3, alpha=0.4)
-        white, by_samples, by_features = digits.expected_losses(study, pixels)
+        white, by_samples, by_features = digits.expected_losses(study, pixels)[:3]
         samples, features = mean(digits.sample_losses(study, pixels)), mean(digits.feature_losses(study, pixels))
         for axis, kind, lines in ((middle, 0, (white, white)), (right, 1, (by_samples, by_features))):
             axis.plot(sizes, lines[0], color=colour, lw=1)

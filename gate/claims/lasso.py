@@ -18,10 +18,10 @@ import numpy as np
 from sympy import Expr, Rational
 
 from powercount.claims.finding import Evidence, Number, from_estimate
-from powercount.claims.runs import Rows, mean, mean_of, slope_expected, slope_of
+from powercount.claims.runs import Rows, exact, mean, mean_of, slope_expected, slope_of
 from powercount.claims.spectra import CLOSEST, ONE_PERCENT, generator_of
 from powercount.derivations.scaling_laws import lasso
-from powercount.empirical.fit import Estimate, least_squares_weights
+from powercount.empirical.fit import least_squares_weights
 from powercount.empirical.scaling_laws.lasso import excess_risks, minimizers, problem, trained_net
 from powercount.study import Study
 
@@ -82,11 +82,6 @@ class Problem:
             members=members,
             generator=generator,
         )
-
-
-def exact(value: float) -> Estimate:
-    """A value without noise, of state evolution alone, at sizes no machine holds."""
-    return Estimate(value=value, standard_error=0.0, freedom=1)
 
 
 def at_gamma(expression: Expr, gamma: Fraction) -> Fraction:

@@ -28,6 +28,7 @@ import numpy as np
 from sympy import Rational
 
 from powercount.claims.finding import Evidence, from_estimate
+from powercount.claims.runs import exact
 from powercount.derivations.scaling_laws.learning import ALPHA, BETA, CHI, chi, compute_at, compute_exponent, correction
 from powercount.empirical.fit import Estimate
 from powercount.empirical.scaling_laws.flow import (
@@ -92,7 +93,7 @@ class Found(NamedTuple):
     @property
     def estimate(self) -> Estimate:
         """As an estimate without spread; its error is the ``allowance``."""
-        return Estimate(value=self.slope, standard_error=0.0, freedom=1)
+        return exact(self.slope)
 
 
 def as_rational(number: Fraction) -> Rational:

@@ -77,6 +77,16 @@ def slope_of(quantity: Callable[[Rows], Rows], members: Rows, sizes: Sequence[in
     return jackknife(lambda rows: float(weights @ np.log(np.abs(quantity(rows)))), members)
 
 
+def next_order(sizes: Sequence[int], coefficient: float) -> float:
+    """How far a factor 1 + c/n, |c| <= ``coefficient``, moves a slope against n."""
+    return coefficient * abs(float(least_squares_weights(sizes) @ (1 / np.asarray(sizes, dtype=np.float64))))
+
+
+def exact(value: float) -> Estimate:
+    """A value without noise: computed, not drawn."""
+    return Estimate(value=value, standard_error=0.0, freedom=1)
+
+
 def slope_expected(values: Sequence[float], sizes: Sequence[int]) -> float:
     """The slope of exact values at the same sizes."""
     return float(least_squares_weights(sizes) @ np.log(np.abs(np.asarray(values))))

@@ -17,10 +17,10 @@ import numpy as np
 from sympy import Rational
 
 from powercount.claims.finding import Evidence, Number, from_estimate
-from powercount.claims.runs import Rows, mean, mean_of, slope_expected, slope_of
+from powercount.claims.runs import Rows, exact, mean, mean_of, next_order, slope_expected, slope_of
 from powercount.claims.width import l3_network
 from powercount.derivations.scaling_laws import ridge, spectra
-from powercount.empirical.fit import Estimate, least_squares_weights
+from powercount.empirical.fit import Estimate
 from powercount.empirical.scaling_laws.features import (
     draws,
     fit_losses,
@@ -54,7 +54,7 @@ def _sizes(study: Study) -> tuple[int, ...]:
 
 def size_allowance(sizes: Sequence[int]) -> float:
     """How far 1 + c/m, |c| <= ``OVER_SIZE``, moves a slope."""
-    return OVER_SIZE * abs(float(least_squares_weights(sizes) @ (1 / np.asarray(sizes, dtype=np.float64))))
+    return next_order(sizes, OVER_SIZE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +161,7 @@ def l2(study: Study) -> list[Evidence]:
     """alpha_P = alpha_K, on students; and samples and features may be exchanged, sample by sample."""
     found = [
         from_estimate(
-            Estimate(value=duality_gap(study), standard_error=0.0, freedom=1),
+            exact(duality_gap(study)),
             0,
             0,
             part="largest |L(Z, G)/L(G, Z) - 1|",

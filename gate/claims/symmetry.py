@@ -27,13 +27,14 @@ from numpy.typing import NDArray
 
 from powercount.claims.exponents import HALF, conditions, sweep_of, verdicts
 from powercount.claims.finding import Evidence, from_estimate, from_verdict
+from powercount.claims.runs import exact
 from powercount.derivations.dynamics.spectral import claimed_power, finite_weight_norm, step_power, weight_power
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import Block, Parametrization, Power, Recipe, Role
 from powercount.empirical.data import CLASSES, FEATURES
 from powercount.empirical.dynamics.equivalence import output_difference
 from powercount.empirical.dynamics.spectral import spectral_along_width
-from powercount.empirical.fit import Estimate, fit_slope, least_squares_weights
+from powercount.empirical.fit import fit_slope, least_squares_weights
 from powercount.empirical.sweep import Sweep
 from powercount.finite_size import FiniteSize
 from powercount.study import Study
@@ -150,7 +151,7 @@ def c25(study: Study) -> list[Evidence]:
             )
             found.append(
                 from_estimate(
-                    Estimate(value=near, standard_error=0.0, freedom=1),
+                    exact(near),
                     0,
                     0,
                     part=f"difference of the outputs, {name}, theta = {theta}",

@@ -8,7 +8,6 @@ order of the fluctuation cancels draw by draw, and q/n becomes q/(2 n); a next o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
 from typing import Final
@@ -16,10 +15,9 @@ from typing import Final
 import numpy as np
 
 from powercount.claims.finding import Evidence, Number, from_estimate
-from powercount.claims.runs import Rows, mean, slope_of
+from powercount.claims.runs import Rows, mean, next_order, slope_of
 from powercount.derivations.scaling_laws import averages
 from powercount.derivations.scaling_laws.width import bias_exponent, excess_exponent, variance_exponent
-from powercount.empirical.fit import least_squares_weights
 from powercount.empirical.scaling_laws.sampling import losses
 from powercount.empirical.scaling_laws.width import divided, outputs
 from powercount.study import Study
@@ -29,11 +27,6 @@ STEPS: Final = 20
 RATE: Final = 1.0
 # The next term of the variance, beside the first: n Var is within some 10 % of its limit at n = 64.
 NEXT: Final = 8.0
-
-
-def next_order(sizes: Sequence[int], coefficient: float) -> float:
-    """How far 1 + coefficient/n moves a slope."""
-    return coefficient * abs(float(least_squares_weights(sizes) @ (1 / np.asarray(sizes))))
 
 
 def spread(members: Rows) -> Rows:

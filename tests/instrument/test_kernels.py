@@ -15,12 +15,20 @@ from powercount.derivations.scaling_laws.ridge import power_law
 from powercount.empirical.scaling_laws import kernels
 
 DRAWS = 40_000
+# Double precision: sums of a dozen terms of order one, a small system solved.
+ROUNDED = 1e-12
 
 
 @pytest.fixture(scope="module")
 def points():
     """Twelve points on S^2."""
     return kernels.on_sphere(np.random.default_rng(0).standard_normal((12, 3)))
+
+
+def drawn(kernel, shape, seed):
+    """Functions of that covariance, on the last axis."""
+    root = np.linalg.cholesky(kernel + kernels.ROUNDING * np.eye(len(kernel)))
+    return np.random.default_rng(seed).standard_normal((*shape, len(kernel))) @ root.T
 
 
 @pytest.mark.parametrize("kind", kernels.KERNELS)
@@ -36,7 +44,7 @@ def test_kernels_are_averages_over_hidden_units(points, kind):
         samples = (of_readout + of_hidden) / 2
     error = samples.std(axis=-1) / DRAWS**0.5
     # 78 pairs: six standard errors
-    assert (np.abs(samples.mean(axis=-1) - kernels.arc_cosine(kind, points @ points.T)) < 6 * error + 1e-12).all()
+    assert (np.abs(samples.mean(axis=-1) - kernels.arc_cosine(kind, points @ points.T)) < 6 * error + ROUNDED).all()
 
 
 @pytest.mark.parametrize("kind", kernels.KERNELS)
@@ -52,15 +60,13 @@ def test_eigenvalues_on_the_sphere_are_the_derived_ones(kind):
 
 def test_spread_over_starts_is_that_of_drawn_starts(points):
     """sigma/mu in closed form beside the losses of 40 000 starts drawn from the prior and fitted."""
-    generator = np.random.default_rng(3)
     prior, kernel = (kernels.arc_cosine(kind, points @ points.T) for kind in ("nngp", "ntk"))
     seen, tests = np.arange(5), np.arange(5, 12)
     targets = np.stack([points[:, 0], points[:, 1] ** 2], axis=1)
     found = kernels.weights(kernel, seen, tests)
     covariance = kernels.start_covariance(prior, found, seen, tests)
     exact = kernels.spread_over_starts(covariance, found @ targets[seen] - targets[tests])
-    root = np.linalg.cholesky(prior + kernels.ROUNDING * np.eye(12))
-    starts = generator.standard_normal((DRAWS, 2, 12)) @ root.T
+    starts = drawn(prior, (DRAWS, 2), seed=3)
     trained = starts[..., tests] + (targets[seen].T - starts[..., seen]) @ found.T
     losses = np.square(trained - targets[tests].T).sum(axis=1).mean(axis=1)
     # The relative error of a standard deviation from so many draws of a loss of kurtosis below 10.
@@ -71,11 +77,10 @@ def test_losses_of_kernel_regression_are_those_of_drawn_targets(points):
     """White targets drawn from the kernel and interpolated err by the loss in closed form."""
     kernel, seen, tests = kernels.arc_cosine("nngp", points @ points.T), np.arange(5), np.arange(12)
     found = kernels.weights(kernel, seen, tests)
-    targets = np.linalg.cholesky(kernel + kernels.ROUNDING * np.eye(12)) @ np.random.default_rng(4).standard_normal(
-        (12, DRAWS)
-    )
+    targets = drawn(kernel, (DRAWS,), seed=4).T
     errors = np.square(found @ targets[seen] - targets).mean(axis=0)
     exact = kernels.white_loss(kernel, found, seen, tests)
+    # Five standard errors: one false alarm in a million seeds, and the seed is fixed.
     assert abs(errors.mean() - exact) < 5 * errors.std() / DRAWS**0.5
 
 
@@ -85,13 +90,13 @@ def test_losses_of_students_are_those_of_least_squares(points):
     given = np.stack([points[:, 0], points[:, 1] ** 2], axis=1)
     white, other = kernels.student_losses(points, kernel, given, (3, 6), np.random.default_rng(5))
     features = np.maximum(points @ np.random.default_rng(5).standard_normal((3, 6)), 0)
-    drawn = np.linalg.cholesky(kernel + kernels.ROUNDING * np.eye(12)) @ np.random.default_rng(6).standard_normal(
-        (12, DRAWS)
-    )
+    targets = drawn(kernel, (DRAWS,), seed=6).T
     for place, size in enumerate((3, 6)):
-        left = [each - features[:, :size] @ np.linalg.lstsq(features[:, :size], each)[0] for each in (given, drawn)]
+        left = [each - features[:, :size] @ np.linalg.lstsq(features[:, :size], each)[0] for each in (given, targets)]
+        # Rounding, grown by the condition of six features on twelve points.
         assert other[place] == pytest.approx(np.square(left[0]).sum(axis=1).mean(), rel=1e-9)
         errors = np.square(left[1]).mean(axis=0)
+        # As above.
         assert abs(errors.mean() - white[place]) < 5 * errors.std() / DRAWS**0.5
 
 
@@ -100,7 +105,7 @@ def test_alpha_k_of_a_power_law_is_its_own(power):
     """Eigenvalues k^(-power) have alpha_K = power - 1 to rounding, whatever the ranks fitted."""
     values = np.asarray(power_law(power, 600))
     for sizes in ((16, 64), (64, 512)):
-        assert spectral_slope(values, sizes) == pytest.approx(power - 1, abs=1e-12)
+        assert spectral_slope(values, sizes) == pytest.approx(power - 1, abs=ROUNDED)
 
 
 @pytest.mark.parametrize(("source", "capacity"), [("3/2", "3/2"), ("2", "2"), ("6", "3/2")])
@@ -116,8 +121,8 @@ def test_interpolation_is_exact_where_it_was_seen(points):
     """The loss on seen points is zero, of a given target and of one drawn from the kernel."""
     kernel, seen = kernels.arc_cosine("nngp", points @ points.T), np.arange(6)
     found = kernels.weights(kernel, seen, seen)
-    assert kernels.target_loss(points, found, seen, seen) < 1e-12
-    assert abs(kernels.white_loss(kernel, found, seen, seen)) < 1e-12
+    assert kernels.target_loss(points, found, seen, seen) < ROUNDED
+    assert abs(kernels.white_loss(kernel, found, seen, seen)) < ROUNDED
 
 
 def test_digits_are_averaged_and_scaled():
@@ -130,8 +135,8 @@ def test_digits_are_averaged_and_scaled():
     squares = whole[:, [0, 1, 8, 9]].mean(axis=1) / np.linalg.norm(
         whole.reshape(-1, 4, 2, 4, 2).mean(axis=(2, 4)).reshape(1797, -1), axis=1
     )
-    np.testing.assert_allclose(quarters[:, 0], squares, atol=1e-12)
-    np.testing.assert_allclose(np.linalg.norm(quarters, axis=1), 1, atol=1e-12)
+    np.testing.assert_allclose(quarters[:, 0], squares, atol=ROUNDED)
+    np.testing.assert_allclose(np.linalg.norm(quarters, axis=1), 1, atol=ROUNDED)
 
 
 def test_an_unknown_kernel_is_refused():

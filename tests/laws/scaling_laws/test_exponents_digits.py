@@ -69,7 +69,7 @@ def test_classes_joined_and_noise(ledger):
 
 def test_twin_noise_is_no_joining_of_classes():
     """The change under noise, held to the claim that nothing changes, is contradicted."""
-    clean, noisy = digits.sample_losses(STUDY), digits.sample_losses(STUDY, noise=digits.NOISE)
+    clean, noisy = (digits.sample_losses(STUDY, digits.PIXELS[0], noise) for noise in (0.0, digits.NOISE))
     moved = digits.change(noisy[:, 1], clean[:, 1], digits.sizes_of(STUDY))
     asked = {"claimed": "0", "predicted": "below 0", "expected": 0.0, "part": "", "condition": ""}
     assert from_side(moved, stays, **asked).outcome == "CONTRADICTS"
