@@ -33,7 +33,7 @@ _HOME: Final = {
     "observable_named": "derivations.recipe",
     "observables": "derivations.recipe",
     "read_recipe": "recipe_file",
-    "verify": "verify",
+    "verify": "recipes",
 }
 __all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604 - the table above is the one list of names
 

@@ -139,7 +139,7 @@ def observables_asked(names: Sequence[str] | None, recipe: Recipe) -> tuple[Obse
 
 def sweep_asked(recipe: Recipe, axis: Axis, given: argparse.Namespace) -> Sweep:
     """The default sweep of an axis with the command line's changes."""
-    from powercount.verify import default_sweep
+    from powercount.recipes import default_sweep
 
     chosen = default_sweep(recipe, axis)
     fixed = given.depth if axis == "width" else given.width
@@ -195,7 +195,7 @@ def show_measurement(given: argparse.Namespace) -> int:
     from powercount.empirical.sweep import check_memory, measure
     from powercount.report import print_table, progress_on_terminal
     from powercount.table import interval, number
-    from powercount.verify import gentle
+    from powercount.recipes import gentle
 
     recipe = recipe_asked(given.recipe, given)
     wanted = observables_asked(given.observable, recipe)
@@ -228,7 +228,7 @@ def show_verdicts(given: argparse.Namespace) -> int:
     """Derive, measure, judge; name the suspect where something contradicts."""
     from powercount.empirical.sweep import check_memory
     from powercount.report import print_suspects, print_verdicts, progress_on_terminal
-    from powercount.verify import suspects, verify_axis
+    from powercount.recipes import suspects, verify_axis
 
     recipe = recipe_asked(given.recipe, given)
     claims = recipe if given.against is None else recipe_asked(given.against, given)

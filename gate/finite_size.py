@@ -10,7 +10,7 @@ largest relative variance of a |z_j|^2, which the kurtosis of the activations se
 - finite width: (FINITE_WIDTH (1 + b) + v/4) / n, since every random product of matrices adds a relative variance
   of order 1/n per block's worth, and so does every own update, of which only its own mean square is corrected for
   v. The sign is common to all sizes, the coefficient is trusted to a quarter.
-- T real steps: the second order in the rate, kept under SMALL_STEPS at the largest size (see ``verify.gentle``).
+- T real steps: the second order in the rate, kept under SMALL_STEPS at the largest size (see ``recipes.gentle``).
 The first constant is measured, not guessed: tests/instrument/test_finite_size.py shows that it covers.
 """
 

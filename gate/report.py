@@ -10,7 +10,7 @@ from powercount.derivations.recipe import Axis
 from powercount.empirical.sweep import Progress
 from powercount.table import VERDICT_HEADER, verdict_cells
 from powercount.verdict import Verdict
-from powercount.verify import Suspect
+from powercount.recipes import Suspect
 
 COLOUR = {"AGREES": "green", "CONTRADICTS": "red", "UNDECIDED": "yellow"}
 

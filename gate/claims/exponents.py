@@ -30,7 +30,7 @@ from powercount.empirical.fit import Estimate
 from powercount.empirical.sweep import Sweep
 from powercount.study import Study
 from powercount.verdict import RIVAL, Outcome, Verdict
-from powercount.verify import WIDTHS, default_sweep, verify_axis
+from powercount.recipes import WIDTHS, default_sweep, verify_axis
 
 HALF: Final = Fraction(1, 2)
 CONDITIONS: Final = (("relu", "digits"), ("tanh", "gaussian"))

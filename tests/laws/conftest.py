@@ -19,7 +19,7 @@ from powercount.derivations.recipe import AXES, Axis, Kind, Observable, Optimize
 from powercount.empirical.sweep import Measurement, measure
 from powercount.finite_size import FiniteSize
 from powercount.verdict import CONFIDENCE
-from powercount.verify import default_sweep, targets
+from powercount.recipes import default_sweep, targets
 
 
 @dataclass(frozen=True)

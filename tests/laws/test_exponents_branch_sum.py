@@ -8,7 +8,7 @@ from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import observable_named, observables
 from powercount.verdict import judge
-from powercount.verify import verify_axis
+from powercount.recipes import verify_axis
 
 CLAIMS = named_recipe("depth-mup")
 

@@ -14,7 +14,7 @@ import pytest
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import observable_named
 from powercount.empirical.sweep import Sweep
-from powercount.verify import verify_axis
+from powercount.recipes import verify_axis
 
 OWN = ("own-update:1", "own-update:2")
 SUMS = ("total-update:1", "feature-update", "output-update")
