@@ -24,12 +24,12 @@ Sources: forward and backward recursions as in Tensor Programs VI; the traces ar
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from powercount.derivations.moments import Moments, fluctuation, moments, slope_covariance, softmax_error
-from powercount.derivations.recipe import Observable, Recipe
+from powercount.derivations.recipe import Observable, Recipe, observables
 
 IDENTITY = Moments(1, 1, 1)
 
@@ -213,6 +213,15 @@ class InfiniteWidth:
             t = t * mean + e * traces.r
         return [*before, t], s
 
+    def spread(self, index: int, roles: Iterable[str], t: float) -> float:
+        """What one block adds to tr K^2 beyond a Gaussian matrix: the spread of its layers' and slopes' own traces."""
+        moving, traces = frozenset(roles), Traces(1, 1, 0, 0, 0)
+        own = self._own(index, moving)
+        for j in range(self.layers):
+            traces = traces.through_slopes(self.blocks[index].slopes[j]).through_weights(self.gains[j]).plus(own[j])
+        fresh = t * t * (traces.xx - 2 * traces.x**2) + 2 * t * (traces.xr - traces.x * traces.r)
+        return self.branch**2 * (fresh + traces.rr - traces.r**2)
+
     def total_update(self, j: int) -> float:
         """E (dy_j)^2 at the mid-depth block, per unit E chi^2."""
         index = middle(self.depth) - 1
@@ -227,11 +236,28 @@ class InfiniteWidth:
             traces = traces.through_slopes(slope).through_weights(gain).plus(own[i])
         return fresh + traces.rr * self.signals[index][j - 1]
 
+    def relative_moves(self) -> Iterator[float]:
+        """How far one step at base rate 1 moves the output, and stream and preactivations by their own sizes."""
+        index = middle(self.depth) - 1
+        sizes = dict(zip(self.hidden, self.blocks[index].preactivations, strict=True))
+        for observable in observables(self.layers):
+            quantity, role = observable.quantity, str(observable.role)
+            whole: float | None = None
+            if quantity == "output-update":
+                whole = 1
+            elif quantity == "feature-update":
+                whole = self.stream[-1]
+            elif quantity in ("own-update", "total-update") and role in sizes:
+                whole = sizes[role]
+            if whole:
+                yield self.rms(observable) / math.sqrt(whole)
+
     def rms(self, observable: Observable) -> float:
         """The root mean square of an observable over coordinates and initializations."""
-        return math.sqrt(self._mean_square(observable))
+        return math.sqrt(self.mean_square(observable))
 
-    def _mean_square(self, observable: Observable) -> float:
+    def mean_square(self, observable: Observable) -> float:
+        """The mean square of an observable over coordinates and initializations."""
         index = middle(self.depth) - 1
         readout = self.rate["readout"] * self.multiplier["readout"] ** 2 * self.width * self.stream[-1]
         match observable.quantity, observable.role:

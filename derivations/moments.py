@@ -120,6 +120,22 @@ def fluctuation(activation: str, variance: float) -> tuple[float, float]:
 
 
 @lru_cache(maxsize=1 << 12)
+def aligned_slopes(activation: str, variance: float) -> tuple[float, float]:
+    """(E phi^2 phi'^2, E phi phi' y / E y^2): the square of phi' phi, and how much of it lies along y itself."""
+    if activation in ("linear", "abs"):
+        return variance, 1
+    if activation == "relu":
+        return variance / 2, 1 / 2
+    std, both = math.sqrt(variance), _SMOOTH[activation]
+    square = along = float(0)
+    for node, weight in zip(_NODES, _WEIGHTS, strict=True):
+        value, slope = both(std * node)
+        square += weight * value * value * slope * slope
+        along += weight * value * slope * std * node
+    return square, along / variance if variance > 0 else both(0)[1] ** 2
+
+
+@lru_cache(maxsize=1 << 12)
 def _hermite_coefficients(activation: str, variance: float) -> tuple[float, ...]:
     """E phi'(y)^2 He_k(y/sqrt(q)) / sqrt(k!) for k = 0, 1, ..., TERMS - 1."""
     std, both = math.sqrt(variance), _SMOOTH[activation]

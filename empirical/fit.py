@@ -5,6 +5,17 @@ log size on log n (or log L), all points of equal weight: at every size the nois
 of random numbers, so no point deserves more. Points share seeds and weights and are therefore never resampled;
 seeds are: the delete-one jackknife over S seeds gives the standard error, and Student's t with S - 1
 degrees of freedom the interval (Efron and Tibshirani, An Introduction to the Bootstrap, chapter 11).
+
+Mean squares of a deep net are products of many random factors: to first approximation log-normal, and skewed to
+the right. A few seeds seldom hold the large members that carry the mean; what they miss, the interval must allow for.
+With Sigma the covariance of a member's log squares between sizes, a log-normal member has
+    S var(slope)     = sum_ij a_i a_j exp(Sigma_ij),                       a_i = w_i / 2,  sum_i a_i = 0,
+    third moment     = sum_ijk a_i a_j a_k exp(Sigma_ij + Sigma_ik + Sigma_jk),
+both read from logs, which a handful of seeds knows well. The interval takes the larger of the two standard errors, the
+jackknife's and the log-normal one, and each side is extended by the first term of the expansion of Student's t in
+1/sqrt(S) (P. Hall, The Bootstrap and Edgeworth Expansion, section 2.3): gamma (1 + 2 z^2) / (6 sqrt(S)) standard errors,
+with gamma the larger of the two skewnesses towards that side, never less than zero. Worked line: S = 16, gamma = 1,
+95 %: 2.13 becomes 2.13 + 8.7/24 = 2.49 on one side. tests/instrument/test_coverage.py holds what comes out to its word.
 """
 
 from __future__ import annotations
@@ -15,24 +26,34 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
-State = Literal["measured", "zero", "diverges"]
+State = Literal["measured", "zero", "diverges", "drowned"]
+DROWNED = -1.0  # in place of a mean square: the change is lost in the rounding of what it is a difference of
+LARGEST_LOG_COVARIANCE = 50.0  # exp of three of them is still a float; an interval that wide decides nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A value with its standard error; nan where there is nothing to measure (zero, or not finite, at some size)."""
+    """A value with its standard error; nan where there is nothing to measure (see ``state``).
+
+    ``state``: "measured"; "zero" or "diverges" at some size; "drowned" in the rounding of the numbers it was computed
+    with. ``skewness`` is how far the members lean to the left and to the right, each at least zero.
+    """
 
     value: float
     standard_error: float
     freedom: int
     state: State = "measured"
+    skewness: tuple[float, float] = (0.0, 0.0)
 
     def interval(self, confidence: float) -> tuple[float, float]:
-        """The two-sided Student interval."""
-        reach = float(stats.t.ppf((1 + confidence) / 2, self.freedom)) * self.standard_error
-        return self.value - reach, self.value + reach
+        """The two-sided Student interval, each side extended for the skewness of the members."""
+        tail = (1 + confidence) / 2
+        student, normal = float(special.stdtrit(self.freedom, tail)), float(special.ndtri(tail))
+        per_skewness = (1 + 2 * normal**2) / (6 * (self.freedom + 1) ** 0.5)
+        left, right = (student + per_skewness * each for each in self.skewness)
+        return self.value - left * self.standard_error, self.value + right * self.standard_error
 
 
 def from_left_out(value: float, without: NDArray[np.float64]) -> Estimate:
@@ -56,9 +77,33 @@ def least_squares_weights(sizes: Sequence[int]) -> NDArray[np.float64]:
     return weights
 
 
+def skewness_of(values: NDArray[np.float64]) -> float:
+    """The third standardized moment of a sample; zero where it does not vary."""
+    centred = values - values.mean()
+    variance = float(np.square(centred).mean())
+    return float((centred**3).mean()) / variance**1.5 if variance > 0 else 0.0
+
+
+def log_normal_noise(squares: NDArray[np.float64], weights: NDArray[np.float64]) -> tuple[float, float]:
+    """(standard error, skewness) of the slope of log-normal members, shape (seeds, sizes), from their logs alone."""
+    logs = np.log(squares)
+    centred = logs - logs.mean(axis=0)
+    covariance = np.minimum(centred.T @ centred / (len(logs) - 1), LARGEST_LOG_COVARIANCE)
+    # With E = exp(Sigma) - 1 and sum_i a_i = 0 nothing cancels: what is left of the third moment are triples and pairs.
+    grown, a = np.expm1(covariance), weights / 2
+    seen = grown @ a
+    variance = float(a @ seen)
+    if variance <= 0:
+        return 0.0, 0.0
+    third = float(np.sum(a[:, None] * a[None, :] * grown * ((grown * a) @ grown))) + 3 * float(a @ seen**2)
+    return (variance / len(logs)) ** 0.5, third / variance**1.5
+
+
 def fit_slope(squares: NDArray[np.float64], sizes: Sequence[int]) -> Estimate:
-    """The slope of the root mean square; ``squares`` has shape (seeds, sizes)."""
+    """The slope of the root mean square; ``squares`` has shape (seeds, sizes), ``DROWNED`` where rounding hides it."""
     seeds = len(squares)
+    if (squares == DROWNED).any():
+        return Estimate(value=np.nan, standard_error=np.nan, freedom=seeds - 1, state="drowned")
     if not np.isfinite(squares).all():
         return Estimate(value=np.nan, standard_error=np.nan, freedom=seeds - 1, state="diverges")
     total = squares.sum(axis=0)
@@ -67,4 +112,16 @@ def fit_slope(squares: NDArray[np.float64], sizes: Sequence[int]) -> Estimate:
         return Estimate(value=np.nan, standard_error=np.nan, freedom=seeds - 1, state="zero")
     weights = least_squares_weights(sizes)
     slope = float(weights @ np.log(total / seeds)) / 2
-    return from_left_out(slope, np.log(left_out / (seeds - 1)) @ weights / 2)
+    without = np.log(left_out / (seeds - 1)) @ weights / 2
+    plain = from_left_out(slope, without)
+    error, skewness = plain.standard_error, [skewness_of(-without)]
+    if (squares > 0).all():  # a member that is zero has no log: the sample must speak for itself
+        log_normal_error, log_normal_skewness = log_normal_noise(squares, weights)
+        error = max(error, log_normal_error)
+        skewness.append(log_normal_skewness)
+    return Estimate(
+        value=slope,
+        standard_error=error,
+        freedom=seeds - 1,
+        skewness=(max(0.0, -min(skewness)), max(0.0, max(skewness))),
+    )

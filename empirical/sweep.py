@@ -27,6 +27,7 @@ from powercount.empirical.training import after_training, in_double
 
 FEWEST_SIZES = 3
 MEMORY_SHARE = 0.5
+SMALLEST_SQUARE = 1e-40  # squares of sizes from 1e-20 on: what they are computed from keeps its digits in float32
 Progress = Callable[[int, int], None]
 
 
@@ -38,8 +39,8 @@ class SweepError(PowercountError):
 class Sweep:
     """Sizes along one axis at one size of the other, seeds, data, and how the step is made.
 
-    ``steps = 0`` is the exact first-order response to one step at base rate 1; ``steps = T`` runs T
-    real optimizer steps at base rate ``rate``.
+    ``steps = 0`` is the exact first-order response to one step at base rate 1, of each of ``examples`` inputs; ``steps
+    = T`` runs T real optimizer steps at base rate ``rate`` on one input.
     """
 
     axis: Axis
@@ -69,6 +70,11 @@ class Sweep:
             )
         if self.examples < 1 or self.steps < 0 or self.rate <= 0:
             raise SweepError("examples is at least 1, steps at least 0 and rate positive")
+        if self.steps and self.examples != 1:
+            raise SweepError(
+                f"examples = {self.examples} with {self.steps} real steps: they are made on one example, whose values are "
+                "known; set examples = 1, or steps = 0"
+            )
         if not 0 < self.confidence < 1 or self.half_width <= 0:
             raise SweepError("confidence lies between 0 and 1, and half_width is positive")
         if self.data not in DATA:
@@ -173,8 +179,23 @@ def check_memory(recipe: Recipe, sweep: Sweep) -> None:
 def member_squares(
     recipe: Recipe, asked: Sequence[Observable], sweep: Sweep, draws: Draws
 ) -> dict[Observable, NDArray[np.float64]]:
-    """The mean square of every observable for each drawn member, shape (members, sizes)."""
-    draws = in_double(draws) if sweep.steps else draws
+    """The mean square of every observable for each drawn member, shape (members, sizes).
+
+    In float32, and once more in float64 where a number comes near the end of float32's range: what is zero or infinite
+    then is so in float64.
+    """
+    if sweep.steps:
+        return _squares(recipe, asked, sweep, in_double(draws))
+    squares = _squares(recipe, asked, sweep, draws)
+    # The stream does not read the readout: a zero by construction.
+    seen = [values for each, values in squares.items() if str(each) != "feature-update@readout"]
+    safe = all(bool(((values > SMALLEST_SQUARE) & (values < 1 / SMALLEST_SQUARE)).all()) for values in seen)
+    return squares if safe else _squares(recipe, asked, sweep, in_double(draws))
+
+
+def _squares(
+    recipe: Recipe, asked: Sequence[Observable], sweep: Sweep, draws: Draws
+) -> dict[Observable, NDArray[np.float64]]:
     columns: dict[Observable, list[NDArray[np.float64]]] = {each: [] for each in asked}
     for width, depth in sweep.shapes():
         ensemble = Ensemble(recipe, width, depth, draws)
@@ -237,7 +258,7 @@ def measure(
             sweep=sweep,
             fitted=fitted[each],
             sizes=sizes,
-            points=tuple(float(point) for point in np.sqrt(squares[each].mean(axis=0))),
+            points=tuple(float(point) for point in np.sqrt(np.maximum(squares[each], 0).mean(axis=0))),
             seeds=done,
             cpu_seconds=spent,
         )

@@ -1,10 +1,13 @@
-"""T real steps of a torch optimizer on every member at once.
+"""T real steps of a torch optimizer on every member at once, each member on one example of its own.
 
-Members share no parameter, so the gradient of the summed loss is each member's own gradient and one
-optimizer trains them all; every role is a parameter group whose rate is the base rate times its power of n
-and L. All examples make the step together (mean loss). An update is then split without remainder:
+One example a step is the case whose infinite-width values are known exactly; a batch would ask for its Gram matrix.
+Members share no parameter, so the gradient of the summed loss is each member's own gradient and one optimizer trains
+them all; every role is a parameter group whose rate is the base rate times its power of n and L. Both states are
+computed by one expression from their weights, so that what does not move is zero to the last bit. An update is then
+split without remainder:
     y_T - y_0 = m (W_T - W_0) z_T + m W_0 (z_T - z_0),
-the first term being the own update. Runs in float64, so that the differences keep their digits.
+the first term being the own update. Runs in float64, so that the differences keep their digits; a change of less than
+``CLEAR`` times the rounding of what it is a difference of is marked ``DROWNED``: no size can be read off it.
 """
 
 from __future__ import annotations
@@ -16,9 +19,11 @@ from torch import Tensor
 
 from powercount.derivations.recipe import Observable
 from powercount.empirical.ensemble import Draws, Ensemble, Pass
+from powercount.empirical.fit import DROWNED
 from powercount.empirical.observables import at_initialization, mean_square, middle
 
 AT_START = ("stream", "branch-sum", "gradient", "output")
+CLEAR = 100.0  # rounding then adds at most 1e-4 of a mean square
 
 
 def in_double(draws: Draws) -> Draws:
@@ -26,9 +31,16 @@ def in_double(draws: Draws) -> Draws:
     return Draws(draws.input.double(), draws.readout.double(), draws.hidden.double(), draws.x.double(), draws.labels)
 
 
-def train(ensemble: Ensemble, roles: Iterable[str], *, steps: int, rate: float) -> dict[str, list[Tensor]]:
-    """The weights after ``steps`` optimizer steps in which only ``roles`` move."""
+def train(
+    ensemble: Ensemble, roles: Iterable[str], *, steps: int, rate: float
+) -> tuple[dict[str, list[Tensor]], dict[str, Tensor]]:
+    """The weights after ``steps`` optimizer steps in which only ``roles`` move, and whether each was pushed at all.
+
+    The second is True for a member whose gradient was other than zero at some step, shape (S,).
+    """
     weights = {role: [w.clone() for w in each] for role, each in ensemble.weights().items()}
+    members = len(ensemble.x)
+    pushed = {role: torch.zeros(members, dtype=torch.bool) for role in weights}
     groups = []
     for role in roles:
         for w in weights[role]:
@@ -39,8 +51,12 @@ def train(ensemble: Ensemble, roles: Iterable[str], *, steps: int, rate: float) 
         optimizer.zero_grad()
         with torch.enable_grad():
             torch.autograd.backward(ensemble.loss(ensemble.forward(weights).output).sum())
+        for role in roles:
+            for w in weights[role]:
+                if w.grad is not None:
+                    pushed[role] |= (w.grad != 0).flatten(1).any(dim=1)
         optimizer.step()
-    return {role: [w.detach() for w in each] for role, each in weights.items()}
+    return {role: [w.detach() for w in each] for role, each in weights.items()}, pushed
 
 
 def own_updates(
@@ -62,31 +78,45 @@ def own_updates(
 def after_training(
     ensemble: Ensemble, asked: Sequence[Observable], *, steps: int, rate: float
 ) -> dict[Observable, Tensor]:
-    """The mean square of the observables asked for after T steps, shape (S,) each."""
-    with torch.no_grad():
-        start, initial = ensemble.forward(), at_initialization(ensemble)
+    """The mean square of the observables asked for after T steps, shape (S,) each; ``DROWNED`` where rounding hides it."""
     before, block = ensemble.weights(), middle(ensemble.depth) - 1
+    with torch.no_grad():
+        start, initial = ensemble.forward(before), at_initialization(ensemble)
     every = tuple(before)
     values: dict[Observable, Tensor] = {each: initial[each] for each in asked if each.quantity in AT_START}
     alone = {each.role for each in asked if each.quantity in ("feature-update", "output-update")}
     together = any(each not in values for each in asked)
     runs: dict[str | None, tuple[str, ...]] = {None: every} if together else {}
     runs |= {role: (role,) for role in alone if role is not None}
+    # What each change is a difference of; sums of that many terms round that many times.
+    whole = {"input": start.start, "readout": start.output}
+    whole |= {role: start.preactivations[block][j] for j, role in enumerate(ensemble.hidden_roles)}
+    rounding = torch.finfo(start.end.dtype).eps * (2 * ensemble.layers * ensemble.depth + steps) ** 0.5
+
+    def clear(change: Tensor, of: Tensor, pushed: Tensor) -> Tensor:
+        square, floor = mean_square(change), (CLEAR * rounding) ** 2 * mean_square(of)
+        hidden = ((square > 0) & (square < floor)) | ((square == 0) & pushed)
+        return torch.where(hidden, torch.full_like(square, DROWNED), square)
+
     for moving, roles in runs.items():
-        after = train(ensemble, roles, steps=steps, rate=rate)
+        after, pushed = train(ensemble, roles, steps=steps, rate=rate)
         with torch.no_grad():
             end = ensemble.forward(after)
             own = own_updates(ensemble, before, after, end)
+        below = torch.stack([pushed[role] for role in every if role != "readout"]).any(dim=0)
         for each in asked:
             if each in values:
                 continue
             if each.role == moving and each.quantity == "feature-update":
-                values[each] = mean_square(end.end - start.end)
+                values[each] = clear(end.end - start.end, start.end, below)
             elif each.role == moving and each.quantity == "output-update":
-                values[each] = mean_square(end.output - start.output)
+                values[each] = clear(end.output - start.output, start.output, below | pushed["readout"])
             elif moving is None and each.quantity == "own-update":
-                values[each] = mean_square(own[str(each.role)])
+                role = str(each.role)
+                values[each] = clear(own[role], whole[role], pushed[role])
             elif moving is None and each.quantity == "total-update":
-                j = ensemble.hidden_roles.index(str(each.role))
-                values[each] = mean_square(end.preactivations[block][j] - start.preactivations[block][j])
+                role = str(each.role)
+                j = ensemble.hidden_roles.index(role)
+                change = end.preactivations[block][j] - start.preactivations[block][j]
+                values[each] = clear(change, whole[role], pushed[role])
     return values

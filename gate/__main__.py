@@ -141,9 +141,9 @@ def sweep_asked(recipe: Recipe, axis: Axis, given: argparse.Namespace) -> Sweep:
     """The default sweep of an axis with the command line's changes."""
     from powercount.recipes import default_sweep
 
-    chosen = default_sweep(recipe, axis)
+    chosen = default_sweep(recipe, axis, steps=given.steps)
     fixed = given.depth if axis == "width" else given.width
-    changes: dict[str, Any] = {"seed": given.seed, "steps": given.steps, "data": given.data}
+    changes: dict[str, Any] = {"seed": given.seed, "data": given.data}
     if given.sizes is not None:
         changes["sizes"] = tuple(given.sizes)
     if fixed is not None:
@@ -195,13 +195,13 @@ def show_measurement(given: argparse.Namespace) -> int:
     from powercount.empirical.sweep import check_memory, measure
     from powercount.report import print_table, progress_on_terminal
     from powercount.table import interval, number
-    from powercount.recipes import gentle
+    from powercount.recipes import check_gentle, gentle
 
     recipe = recipe_asked(given.recipe, given)
     wanted = observables_asked(given.observable, recipe)
     sweep = sweep_asked(recipe, given.axis, given)
     check_memory(recipe, sweep)
-    sweep = gentle(recipe, sweep) if sweep.steps else sweep
+    sweep = check_gentle(recipe, wanted, gentle(recipe, sweep)) if sweep.steps else sweep
     with progress_on_terminal(f"{recipe.name} along {given.axis}") as progress:
         rows = [each.as_row() for each in measure(recipe, wanted, sweep, progress=progress).values()]
     if given.json:

@@ -2,15 +2,18 @@
 
 The infinite-width values of ``derivations.mean_field`` at the very sizes of a sweep give the expected
 slope: at alpha = 1/2, for instance, (1 + c/L)^L -> e^c has a slope of its own at L = 4..64, and two roles
-whose shares have different powers cross over. It differs from the exponent by a bias that is stated.
+whose shares have different powers cross over. It differs from the exponent by a bias that is stated. Under the squared
+loss the error signal is read off the stream, and the next order in 1/n is taken along (``derivations.squared_loss``).
 
-What remains is the error of the infinite-width values themselves, declared here as a relative error of a
-size, with b = sum_l (1 - q_{l-1}/q_l) the number of blocks' worth of random signal in the stream and v / n the
+What remains is the error of these values themselves, declared here as a relative error of a size, with
+b = sum_l (1 - q_{l-1}/q_l) the number of blocks' worth of random signal in the stream and v / n the
 largest relative variance of a |z_j|^2, which the kurtosis of the activations sets:
 - finite width: (FINITE_WIDTH (1 + b) + v/4) / n, since every random product of matrices adds a relative variance
   of order 1/n per block's worth, and so does every own update, of which only its own mean square is corrected for
   v. The sign is common to all sizes, the coefficient is trusted to a quarter.
-- T real steps: the second order in the rate, kept under SMALL_STEPS at the largest size (see ``recipes.gentle``).
+- squared loss: a quarter of the logarithm of the correction that was made, since it is exact in the readout and of
+  leading order in the hidden matrices; its sign, too, is common to all sizes.
+- T real steps: the second order in the rate, kept under SMALL_STEPS at the largest size (see ``gentle``).
 The first constant is measured, not guessed: tests/instrument/test_finite_size.py shows that it covers.
 """
 
@@ -19,58 +22,89 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
 from sympy import Rational
 
 from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.predict import Prediction, derive
 from powercount.derivations.recipe import Axis, Observable, Recipe
+from powercount.derivations.squared_loss import SquaredLoss
 from powercount.empirical.fit import least_squares_weights
 from powercount.empirical.sweep import Sweep
 
 FINITE_WIDTH: Final = 2.0
+TRUSTED: Final = 4  # a correction's coefficient is trusted to this part of it
 SMALL_STEPS: Final = 0.015625
 MUTED: Final = Fraction(1000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FiniteSize:
-    """The infinite-width values of a recipe at the sizes of a sweep."""
+    """The expected values of a recipe at the sizes of a sweep."""
 
+    recipe: Recipe
     sweep: Sweep
     values: tuple[InfiniteWidth, ...]
+    corrected: tuple[SquaredLoss, ...]
 
     @classmethod
     def of(cls, recipe: Recipe, sweep: Sweep) -> FiniteSize:
         """Evaluate the recipe at every size of the sweep."""
-        return cls(sweep=sweep, values=tuple(InfiniteWidth(recipe, width, depth) for width, depth in sweep.shapes()))
+        values = tuple(InfiniteWidth(recipe, width, depth) for width, depth in sweep.shapes())
+        squared = recipe.optimizer.loss == "mse"
+        return cls(
+            recipe=recipe,
+            sweep=sweep,
+            values=values,
+            corrected=tuple(SquaredLoss(value) for value in values) if squared else (),
+        )
+
+    def log_sizes(self, observable: Observable) -> tuple[float, ...]:
+        """The logarithm of the rms expected at each size; nan where it is zero or leaves the range of floats."""
+        found = []
+        for source in self.corrected or self.values:
+            try:
+                square = source.mean_square(observable)
+            except OverflowError:
+                square = math.nan
+            found.append(math.log(square) / 2 if 0 < square < math.inf else math.nan)
+        return tuple(found)
 
     def slope(self, observable: Observable) -> float:
         """The slope expected over the sweep; nan where a value is zero or too large for a float."""
-        logs = []
-        for value in self.values:
-            try:
-                size = value.rms(observable)
-            except OverflowError:
-                return math.nan
-            if size == 0 or not math.isfinite(size):
-                return math.nan
-            logs.append(math.log(size))
-        return float(least_squares_weights(sorted(set(self.sweep.sizes))) @ logs)
+        return float(self._weights() @ self.log_sizes(observable))
 
-    def error(self) -> float:
-        """How far the expected slope itself may be off."""
-        weights = least_squares_weights(sorted(set(self.sweep.sizes)))
+    def _weights(self) -> NDArray[np.float64]:
+        return least_squares_weights(sorted(set(self.sweep.sizes)))
+
+    def error(self, observable: Observable | None = None) -> float:
+        """How far the expected slope itself may be off; of an observable, the squared loss's own part included."""
+        weights = self._weights()
         signed = spread = 0.0
-        for weight, value in zip(weights, self.values, strict=True):
+        for place, (weight, value) in enumerate(zip(weights, self.values, strict=True)):
             blocks = value.blocks_of_signal()
-            finite_width = (FINITE_WIDTH * (1 + blocks) + max(value.norm_fluctuations) / 4) / value.width
-            signed += weight * finite_width
-            spread += abs(weight) * finite_width / 4
+            off = (FINITE_WIDTH * (1 + blocks) + max(value.norm_fluctuations) / 4) / value.width
+            if self.corrected and observable is not None:
+                off += self._correction(place, observable) / TRUSTED
+            signed += weight * off
+            spread += abs(weight) * off / TRUSTED
         # T real steps stay in the linear regime up to SMALL_STEPS at the largest step of the sweep.
         nonlinear = float(max(abs(weights))) * SMALL_STEPS if self.sweep.steps else 0.0
         return abs(float(signed)) + float(spread) + nonlinear
+
+    def _correction(self, place: int, observable: Observable) -> float:
+        """|log| of what the next order multiplies a size by."""
+        try:
+            leading = self.values[place].mean_square(observable)
+            square = self.corrected[place].mean_square(observable)
+        except OverflowError:
+            return 0.0
+        both = 0 < leading < math.inf and 0 < square < math.inf
+        return abs(math.log(square / leading)) / 2 if both else 0.0
 
     def distance_to_rival(self, prediction: Prediction, rival: Fraction) -> float:
         """How far the expected slope moves when the exponent is off by ``rival``, at these sizes.
@@ -80,26 +114,28 @@ class FiniteSize:
         """
         recipe, axis = prediction.recipe, self.sweep.axis
         top = prediction.along(axis)
-        shares = {} if top is None else role_shares(prediction, axis)
-        dominant = [role for role, power in shares.items() if power == top]
+        shares = {} if top is None else role_shares(recipe, prediction.observable, axis)
+        dominant = tuple(role for role, power in shares.items() if power == top)
         if len(dominant) == len(shares):
             return float(rival)
-        here, distances = self.slope(prediction.observable), []
-        for by in (-rival, rival):
-            moved = recipe
-            for role in dominant:
-                moved = moved.shifted(role, "learning_rate", axis, by)
-            distances.append(abs(FiniteSize.of(moved, self.sweep).slope(prediction.observable) - here))
-        return min(distances)
-
-    def largest_move(self, observable: Observable) -> float:
-        """The largest first-order change per unit rate over the sweep."""
-        return max(value.rms(observable) for value in self.values)
+        return _moved_by(recipe, self.sweep, prediction.observable, dominant, rival)
 
 
-def role_shares(prediction: Prediction, axis: Axis) -> dict[str, Rational]:
+@lru_cache(maxsize=1 << 10)
+def _moved_by(recipe: Recipe, sweep: Sweep, observable: Observable, roles: tuple[str, ...], by: Fraction) -> float:
+    """The smaller of the two changes of a slope when the rates of ``roles`` move by a power up or down."""
+    here, distances = FiniteSize.of(recipe, sweep).slope(observable), []
+    for shift in (-by, by):
+        moved = recipe
+        for role in roles:
+            moved = moved.shifted(role, "learning_rate", sweep.axis, shift)
+        distances.append(abs(FiniteSize.of(moved, sweep).slope(observable) - here))
+    return min(distances)
+
+
+@lru_cache(maxsize=1 << 12)
+def role_shares(recipe: Recipe, observable: Observable, axis: Axis) -> dict[str, Rational]:
     """The exponent of each role's share of a summed observable; empty for an observable that is no sum."""
-    observable, recipe = prediction.observable, prediction.recipe
     if observable.quantity != "total-update" and str(observable) not in ("feature-update", "output-update"):
         return {}
     shares = {}

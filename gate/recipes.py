@@ -13,52 +13,122 @@ from fractions import Fraction
 from typing import Final
 
 from powercount.derivations.predict import Prediction, derive
-from powercount.derivations.recipe import AXES, Axis, Kind, Observable, Recipe, observables
-from powercount.empirical.sweep import Progress, Sweep, check_memory, measure
+import numpy as np
+from numpy.typing import NDArray
+
+from powercount.derivations.recipe import AXES, Axis, Kind, Observable, QuestionError, Recipe, observables
+from powercount.empirical.ensemble import draw_ensemble
+from powercount.empirical.sweep import Progress, Sweep, SweepError, check_memory, measure, member_squares
 from powercount.finite_size import SMALL_STEPS, FiniteSize
 from powercount.verdict import CONFIDENCE, RIVAL, Verdict, judge
 
 WIDTHS: Final = (64, 128, 256, 512)
 DEPTHS: Final = (4, 8, 16, 32, 64)
 GROWTH_DEPTHS: Final = (2, 4, 8, 16)
+WIDTHS_OF_SQUARED_LOSS: Final = (128, 256, 512, 1024)
 RESERVE: Final = 0.98
-NARROWEST: Final = 0.01
+HALVED: Final = 0.02
+HALVINGS: Final = 6
+TRIED: Final = 2
 SUSPECT_SHIFTS: Final = (Fraction(-1, 2), Fraction(-1, 4), Fraction(1, 4), Fraction(1, 2))
 
 
-def default_sweep(recipe: Recipe, axis: Axis) -> Sweep:
+def default_sweep(recipe: Recipe, axis: Axis, *, steps: int = 0) -> Sweep:
     """The sizes that decide most exponents in about a second.
 
-    Width: three blocks, the fewest whose middle one has a block below and one above. Depth: one more
-    doubling than the slowest correction at alpha = 1/2 asks for; where the stream grows faster than any
-    power, small depths at a larger width, since the noise grows with depth as well.
+    Width: three blocks, the fewest whose middle one has a block below and one above; twice as wide under the squared
+    loss, whose next order in 1/n is some ten times as large. Depth: one more doubling than the slowest correction at
+    alpha = 1/2 asks for; where the stream grows faster than any power, small depths at a larger width, since the noise
+    grows with depth as well. Real steps cost a training run for each role: one size fewer.
     """
+    squared = recipe.optimizer.loss == "mse"
+    real = {"steps": steps, "examples": 1 if steps else 16}
     if axis == "width":
-        return Sweep(axis="width", sizes=WIDTHS, fixed=3, seeds=32, most_seeds=256)
+        widths = WIDTHS_OF_SQUARED_LOSS if squared else WIDTHS
+        return Sweep(axis="width", sizes=widths[:-1] if steps else widths, fixed=3, seeds=32, most_seeds=256, **real)
     if derive(recipe, Observable(quantity="stream")).along("depth") is None:
-        return Sweep(axis="depth", sizes=GROWTH_DEPTHS, fixed=256, seeds=16, most_seeds=256)
-    return Sweep(axis="depth", sizes=DEPTHS, fixed=128, seeds=16, most_seeds=256)
+        return Sweep(axis="depth", sizes=GROWTH_DEPTHS, fixed=256, seeds=16, most_seeds=256, **real)
+    return Sweep(axis="depth", sizes=DEPTHS[:-1] if steps else DEPTHS, fixed=128, seeds=16, most_seeds=256, **real)
 
 
 def targets(predictions: Iterable[Prediction], values: FiniteSize, rival: Fraction = RIVAL) -> dict[Observable, float]:
-    """The half-width each observable's interval must reach for ``judge`` to decide."""
-    error = values.error()
-    return {
-        each.observable: max(RESERVE * (values.distance_to_rival(each, rival) / 2 - error), NARROWEST)
-        for each in predictions
-    }
+    """The half-width each observable's interval must reach for ``judge`` to decide.
+
+    Where the declared error leaves no room, no number of seeds decides, and none are spent on it.
+    """
+    found = {}
+    for each in predictions:
+        room = RESERVE * (values.distance_to_rival(each, rival) / 2 - values.error(each.observable))
+        found[each.observable] = room if room > 0 or each.vanishes else math.inf
+    return found
 
 
 def gentle(recipe: Recipe, sweep: Sweep) -> Sweep:
-    """The sweep with its rate set so that T steps move the output, to first order, by SMALL_STEPS at most.
+    """The sweep with its rate set so that T steps move everything by SMALL_STEPS at most, to first order.
 
-    Well below the edge of stability by construction; the second-order part is then at most that share.
+    Everything: the output, and by their own sizes the stream and the preactivations at mid-depth, each own update
+    apart. Well below the edge of stability by construction; ``check_gentle`` tries it.
     """
-    values = FiniteSize.of(recipe, sweep)
-    layers = recipe.block.layers
-    moves = [values.largest_move(each) for each in observables(layers) if each.quantity == "output-update"]
-    largest = max((move for move in moves if math.isfinite(move)), default=1.0)
-    return replace(sweep, rate=SMALL_STEPS / (sweep.steps * max(largest, 1e-9)))
+    moves = [move for value in FiniteSize.of(recipe, sweep).values for move in value.relative_moves()]
+    largest = max((move for move in moves if 0 < move < math.inf), default=1.0)
+    return replace(sweep, rate=SMALL_STEPS / (sweep.steps * largest))
+
+
+def check_gentle(recipe: Recipe, asked: Sequence[Observable], sweep: Sweep) -> Sweep:
+    """The sweep at a rate whose changes are halved with it: within HALVED at the smallest and the largest size.
+
+    Raises ``SweepError`` where ``HALVINGS`` halvings do not get there.
+    """
+    sizes = sorted(set(sweep.sizes))
+    ends = replace(sweep, sizes=(sizes[0], sizes[len(sizes) // 2], sizes[-1]))
+    width, depth = sweep.shapes()[-1]
+    draws = draw_ensemble(
+        seed=sweep.seed,
+        members=range(TRIED),
+        width=width,
+        depth=depth,
+        layers=recipe.block.layers,
+        data=sweep.data,
+        examples=1,
+    )
+    whole = member_squares(recipe, asked, ends, draws)
+    for _ in range(HALVINGS):
+        half = member_squares(recipe, asked, replace(ends, rate=ends.rate / 2), draws)
+        off = max((_misfit(whole[each], half[each]) for each in asked if is_change(each)), default=0.0)
+        if off <= HALVED:
+            return replace(sweep, rate=ends.rate)
+        ends, whole = replace(ends, rate=ends.rate / 2), half
+    raise SweepError(
+        f"{recipe.name}: after {HALVINGS} halvings of the rate its changes are still off by {off:.0%} from being "
+        "proportional to it; use --steps 0"
+    )
+
+
+def check_steps(recipe: Recipe, sweep: Sweep) -> None:
+    """Raise ``QuestionError`` where nothing is derived for that many steps: matrices that start at zero.
+
+    What starts at zero moves at the first step; from the second on it hands gradients down that were zero before.
+    """
+    zeros = [name for name, role in recipe.parametrization.roles() if role.init_std is None]
+    if sweep.steps > 1 and zeros:
+        raise QuestionError(
+            f"{recipe.name}: {', '.join(zeros)} starts at zero, and what it hands on from the second step on is not "
+            "derived; use --steps 0 or --steps 1"
+        )
+
+
+def is_change(observable: Observable) -> bool:
+    """Whether the observable is made by the step, and not there at initialization."""
+    return observable.quantity.endswith("-update")
+
+
+def _misfit(whole: NDArray[np.float64], half: NDArray[np.float64]) -> float:
+    """How far sizes are from being halved with the rate, or quartered where they begin at second order."""
+    clear = (whole > 0) & (half > 0)
+    if not clear.all():
+        return 0.0  # zero or drowned: said by the verdict
+    ratios = np.sqrt(whole.sum(axis=0) / half.sum(axis=0))
+    return float(min(np.abs(ratios / 2**order - 1).max() for order in (1, 2)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +188,9 @@ def verify_axis(
     wanted = tuple(asked) if asked is not None else observables(recipe.block.layers)
     chosen = sweep or default_sweep(claims, axis)
     check_memory(recipe, chosen)
-    chosen = gentle(claims, chosen) if chosen.steps else chosen
+    if chosen.steps:
+        check_steps(claims, chosen)
+        chosen = check_gentle(claims, wanted, gentle(claims, chosen))
     values = FiniteSize.of(claims, chosen)
     predictions = [derive(claims, each) for each in wanted]
     measured = measure(

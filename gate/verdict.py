@@ -4,7 +4,8 @@ The measured interval, at a confidence that keeps the whole suite's false alarms
 widened by the declared finite-size error and compared with the slope expected at these very sizes.
     CONTRADICTS  the expected slope lies outside, or the quantity vanishes or blows up where it must not
     UNDECIDED    it lies inside, but the resolution (the half-width of that interval) is not under half the
-                 distance to the slope expected under the nearest rival exponent: not a pass
+                 distance to the slope expected under the nearest rival exponent; or there is no evidence: numbers lost
+                 in rounding or below the range of floats, or a network in which nothing moves at all. Not a pass
     AGREES       otherwise
 Where the derivation gives no exponent and says why, the exact growth at these sizes is judged instead.
 """
@@ -12,11 +13,14 @@ Where the derivation gives no exponent and says why, the exact growth at these s
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final, Literal, TypedDict
 
-from powercount.derivations.predict import Prediction
+from powercount.derivations.predict import Prediction, derive
+from powercount.derivations.recipe import Recipe, observables
 from powercount.empirical.sweep import Measurement, finite
 from powercount.finite_size import FiniteSize
 
@@ -28,6 +32,10 @@ FALSE_ALARM: Final = float(SUITE_BUDGET / VERDICTS_IN_SUITE)
 CONFIDENCE: Final = 1 - FALSE_ALARM
 RIVAL: Final = Fraction(1, 4)
 REPORTED: Final = 0.95
+# The logarithm of the smallest rms whose square is still a float with all its digits.
+SMALLEST_LOG: Final = math.log(sys.float_info.min) / 2
+# Seeds alone decide while the declared error takes less than this part of half the distance to the rival.
+ROOM: Final = 0.75
 
 
 class VerdictRow(TypedDict):
@@ -117,7 +125,7 @@ def judge(
     """
     values = finite_size or FiniteSize.of(prediction.recipe, measurement.sweep)
     expected = math.nan if prediction.vanishes else values.slope(prediction.observable)
-    allowance = values.error()
+    allowance = 0.0 if prediction.vanishes else values.error(prediction.observable)
     low, high = measurement.interval(CONFIDENCE)
     resolution = (high - low) / 2 + allowance
 
@@ -132,18 +140,31 @@ def judge(
             because=because,
         )
 
+    state = measurement.state
     if prediction.vanishes:
-        if measurement.state == "zero" and not any(measurement.points):
-            return verdict("AGREES", "it is exactly zero at every size, as derived; this says nothing about any power")
-        return verdict("CONTRADICTS", "it should vanish identically and does not")
-    if measurement.state == "diverges":
-        return verdict("CONTRADICTS", "its values overflow: no power law is followed")
-    if measurement.state == "zero":
-        return verdict("CONTRADICTS", "it is exactly zero at some size: frozen, or void evidence")
+        if state != "zero" or any(measurement.points):
+            return verdict("CONTRADICTS", "it should vanish identically and does not")
+        if nothing_moves(prediction.recipe):
+            return verdict(
+                "UNDECIDED", "void evidence: in this network every quantity is zero; give some role an init_std"
+            )
+        return verdict("AGREES", "it is exactly zero at every size, as derived; this says nothing about any power")
+    if state == "drowned":
+        return verdict(
+            "UNDECIDED", "its change is lost in the rounding of what it is a difference of; use fewer sizes, or --steps 0"
+        )
     if not math.isfinite(expected):
         return verdict("UNDECIDED", "the expected values leave the range of floats at these sizes; use smaller sizes")
+    if state == "diverges":
+        return verdict("CONTRADICTS", "its values overflow: no power law is followed")
+    if state == "zero":
+        if min(values.log_sizes(prediction.observable)) < SMALLEST_LOG:
+            return verdict(
+                "UNDECIDED", "the values expected here lie below the range of floats (underflow); use smaller sizes"
+            )
+        return verdict("CONTRADICTS", "it is exactly zero at some size: frozen, or void evidence")
     gap = measurement.slope - expected
-    if abs(gap) > resolution:
+    if not low - allowance <= expected <= high + allowance:
         return verdict(
             "CONTRADICTS", f"the power is off by about {gap:+.2f}, {abs(gap) / resolution:.1f} times the resolution"
         )
@@ -152,6 +173,29 @@ def judge(
         return verdict(
             "UNDECIDED",
             f"resolution {resolution:.3f} is not under {half:.3f}, half the distance to the slope expected of an "
-            f"exponent {rival} away; use more seeds or a wider range of sizes",
+            f"exponent {rival} away; {what_would_decide(measurement, allowance, half)}",
         )
     return verdict("AGREES", f"seen within a resolution of {resolution:.3f}")
+
+
+@lru_cache(maxsize=1 << 8)
+def nothing_moves(recipe: Recipe) -> bool:
+    """Whether every observable is identically zero, so that seeing zeros is no evidence of anything."""
+    return all(derive(recipe, each).vanishes for each in observables(recipe.block.layers))
+
+
+def what_would_decide(measurement: Measurement, allowance: float, half: float) -> str:
+    """The remedy of a resolution that is too coarse: how many seeds, or how much wider networks.
+
+    The half-width of the interval falls as one over the root of the seeds, the declared error as one over the width.
+    """
+    low, high = measurement.interval(CONFIDENCE)
+    reach, sweep = (high - low) / 2, measurement.sweep
+    if allowance < ROOM * half:
+        needed = measurement.seeds * (reach / (half - allowance)) ** 2
+        return f"about {2 ** math.ceil(math.log2(needed))} seeds in place of {measurement.seeds} would decide"
+    times = 2 ** max(1, math.ceil(math.log2(allowance / (ROOM * half))))
+    if sweep.axis == "depth":
+        return f"--width {sweep.fixed * times} in place of {sweep.fixed} would decide"
+    wider = ",".join(str(size * times) for size in measurement.sizes)
+    return f"--sizes {wider} would decide"
