@@ -136,17 +136,35 @@ def aligned_slopes(activation: str, variance: float) -> tuple[float, float]:
 
 
 @lru_cache(maxsize=1 << 12)
-def _hermite_coefficients(activation: str, variance: float) -> tuple[float, ...]:
-    """E phi'(y)^2 He_k(y/sqrt(q)) / sqrt(k!) for k = 0, 1, ..., TERMS - 1."""
+def _hermite_coefficients(activation: str, variance: float, slope: bool = True) -> tuple[float, ...]:
+    """E F(y) He_k(y/sqrt(q)) / sqrt(k!) for k = 0, 1, ..., TERMS - 1, with F = phi'^2, or phi^2 without ``slope``."""
     std, both = math.sqrt(variance), _SMOOTH[activation]
     coefficients = [float(0)] * TERMS
     for node, weight in zip(_NODES, _WEIGHTS, strict=True):
-        value = weight * both(std * node)[1] ** 2
+        value = weight * both(std * node)[int(slope)] ** 2
         before, here = float(0), float(1)
         for k in range(TERMS):
             coefficients[k] += value * here
             before, here = here, (node * here - math.sqrt(k) * before) / math.sqrt(k + 1)
     return tuple(coefficients)
+
+
+@lru_cache(maxsize=1 << 14)
+def square_covariance(activation: str, first: float, second: float) -> float:
+    r"""Cov(phi(a)^2, phi(b)^2) / (E phi(a)^2 E phi(b)^2), Gaussian a, b of variances first <= second and E ab = first.
+
+    linear and abs: 2 rho^2; relu: the arc-cosine kernel of order two (Cho and Saul), 2/pi (3 sin cos + (pi - theta)
+    (1 + 2 cos^2)) - 1 with cos theta = rho; the others by Mehler's expansion.
+    """
+    rho = min(math.sqrt(first / second), 1)
+    if activation in ("linear", "abs"):
+        return 2 * rho**2
+    if activation == "relu":
+        theta = math.acos(rho)
+        return 2 / math.pi * (3 * math.sin(theta) * rho + (math.pi - theta) * (1 + 2 * rho**2)) - 1
+    one = _hermite_coefficients(activation, first, slope=False)
+    other = _hermite_coefficients(activation, second, slope=False)
+    return sum(rho**k * one[k] * other[k] for k in range(1, TERMS)) / (one[0] * other[0])
 
 
 def slope_covariance(activation: str, first: float, second: float) -> float:

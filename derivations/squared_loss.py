@@ -18,11 +18,7 @@ the transposed matrices of the block that made w: W_k^T w is the gain times a_k 
 phi' a_k is c y + rest with c = E[phi phi' y] / E y^2, and so on down: it arrives as alpha (1 + mu) h + isotropic.
 For K as in ``mean_field`` h^T K h and h^T K^2 h follow from the same pass with alpha = 1.
 
-The fluctuation of log |h|^2, of variance v / n: v = 2 for h_0, and each block adds (4 x + x^2 nu) / (1 + x)^2 for
-x = |w|^2 / |h|^2 and nu / n the block's own relative variance of |w|^2, while what it inherits is multiplied by
-(1 + x e) / (1 + x), e the elasticity of |w|^2 in |h|^2.
-
-Exact in V; to leading order in the hidden matrices. Worked line: linear, k = 1, alpha = 0, Gamma = 1: x = 1, each block
+The fluctuations of norms are those of ``norms``. Exact in V; to leading order in the hidden matrices. Worked line: linear, k = 1, alpha = 0, Gamma = 1: x = 1, each block
 multiplies h^T (J J^T) h / (|h|^2 tr J J^T / n) by nothing and adds 3/4: 1 + 3 L / 4 after L blocks.
 Source: derived here; Wishart moments by Wick's theorem (a test enumerates the pairings).
 """
@@ -35,7 +31,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from powercount.derivations.mean_field import InfiniteWidth, middle
-from powercount.derivations.moments import aligned_slopes, fluctuation
+from powercount.derivations.moments import aligned_slopes
+from powercount.derivations.norms import Norms
 from powercount.derivations.recipe import Observable
 
 
@@ -57,7 +54,7 @@ class SquaredLoss:
 
     def __init__(self, values: InfiniteWidth) -> None:
         self.values, self.classes, self.width = values, values.classes, values.width
-        self.last = values.stream[-1]
+        self.last, self.norms = values.stream[-1], Norms(values)
 
     def back(self, index: int, aligned: float, isotropic: float) -> Backward:
         """alpha h_l + isotropic, mean square ``isotropic``, sent back through block ``index`` to h_{l-1}."""
@@ -96,66 +93,6 @@ class SquaredLoss:
         """
         return size / (self.last * usual) if usual > 0 else 1
 
-    @cached_property
-    def norms(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """(n var log |h_l|^2 for l = 0..L, d log |h_l|^2 / d log |h_{l-1}|^2 for l = 1..L)."""
-        variances, elasticities = [float(2)], []
-        for index, q in enumerate(self.values.stream[:-1]):
-            made = self.values.stream[index + 1] - q
-            noise, passed = self._branch_noise(index), self._passed(index, self.values.layers)
-            if self.values.stream[index + 1] <= 0:
-                variances.append(variances[-1])
-                elasticities.append(float(1))
-                continue
-            part = made / self.values.stream[index + 1]
-            elasticities.append(1 - part + part * passed)
-            variances.append(elasticities[-1] ** 2 * variances[-1] + 4 * part * (1 - part) + part**2 * noise)
-        return tuple(variances), tuple(elasticities)
-
-    def _inputs(self, index: int, j: int) -> tuple[float, ...]:
-        """The variances that the activations before z_j, j = 1..k, are fed with."""
-        if self.values.layers == 1:
-            return (self.values.stream[index],)
-        return self.values.blocks[index].preactivations[: j - 1]
-
-    def _passed(self, index: int, j: int) -> float:
-        """d log |z_j|^2 / d log |h|^2."""
-        return math.prod(fluctuation(self.values.activation, q)[1] for q in self._inputs(index, j))
-
-    def _branch_noise(self, index: int) -> float:
-        """n times the relative variance of |y_k|^2 for a given stream."""
-        noise = float(0)
-        for variance in self._inputs(index, self.values.layers):
-            own, elasticity = fluctuation(self.values.activation, variance)
-            noise = own + elasticity**2 * noise
-        return noise + 2
-
-    def with_stream(self, index: int) -> float:
-        """n Cov(log |h_index|^2, log |h_L|^2)."""
-        variances, elasticities = self.norms
-        return variances[index] * math.prod(elasticities[index:])
-
-    def own_with_stream(self, index: int, j: int) -> float:
-        """n Cov(log |z_j|^2, log |h_L|^2) at one block."""
-        variances, elasticities = self.norms
-        after = self.values.stream[index + 1]
-        part = 1 - self.values.stream[index] / after if after > 0 else 0
-        inside = self._inputs(index, self.values.layers)
-        later = math.prod(fluctuation(self.values.activation, q)[1] for q in inside[max(j - 1, 0) :])
-        own = self.own_noise(index, j) - self._passed(index, j) ** 2 * variances[index]
-        inherited = variances[index] * self._passed(index, j) * elasticities[index]
-        return (inherited + part * later * own) * math.prod(elasticities[index + 1 :])
-
-    def own_noise(self, index: int, j: int) -> float:
-        """n Var(log |z_j|^2) at one block."""
-        noise = self.norms[0][index]
-        for place, variance in enumerate(self._inputs(index, j)):
-            own, elasticity = fluctuation(self.values.activation, variance)
-            # For k = 1 the activation reads the stream, whose coordinates' own noise is in both.
-            shared = 2 if self.values.layers == 1 and place == 0 else 0
-            noise = own + elasticity**2 * (noise - shared)
-        return noise
-
     def shares(self, roles: Iterable[str]) -> list[tuple[int, float]]:
         """The parts of tr K after the last block: (block it comes from, part); -1 is the input's, which is fixed."""
         values, moving = self.values, frozenset(roles)
@@ -185,15 +122,10 @@ class SquaredLoss:
         found = float(0)
         for place, part in every:
             for other, another in every:
-                lower = min(place, other)
-                between = 0 if lower < 0 else self._between(lower, max(place, other))
-                with_last = sum((0 if each < 0 else self.with_stream(each) for each in (place, other)), start=float(0))
-                found += part * another * math.exp((between + with_last) / self.width)
+                pairs = ((place, other), (place, last), (other, last))
+                together = sum((self.norms.between(*pair) for pair in pairs if min(pair) >= 0), start=float(0))
+                found += part * another * math.exp(together / self.width)
         return found / total**2
-
-    def _between(self, lower: int, upper: int) -> float:
-        variances, elasticities = self.norms
-        return variances[lower] * math.prod(elasticities[lower:upper])
 
     def alignment(self, roles: Iterable[str], depth: int) -> tuple[float, float]:
         """(h^T K h / |h|^2, h^T K^2 h / |h|^2) after ``depth`` blocks when only ``roles`` move."""
@@ -248,15 +180,15 @@ class SquaredLoss:
                 size = aligned**2 * values.stream[0] + isotropic
                 return sent(self.along(size, values.gradient[0] / values.gradient[-1]), 1)
             case "own-update" | "output-update", "readout":
-                v = self.norms[0][-1]
+                v = self.norms.between(values.depth, values.depth)
                 return label * (math.exp(v / n) + followed * math.exp(3 * v / n))
             case "own-update", str(role):
                 j = values.hidden.index(role) + 1
                 kappa = self.along(
                     self.received[0][index].signals[j - 1], values.signals[index][j - 1] / values.gradient[-1]
                 )
-                chance = math.exp(self.own_noise(index, j) / n) / (1 + values.norm_fluctuations[j - 1] / n)
-                return sent(kappa, chance * math.exp(2 * self.own_with_stream(index, j) / n))
+                chance = math.exp(self.norms.noise(index, j) / n) / (1 + values.norm_fluctuations[j - 1] / n)
+                return sent(kappa, chance * math.exp(2 * self.norms.with_stream(index, j) / n))
             case "total-update", _:
                 _, twice = self.alignment(everything, index)
                 s = values.kernel(everything, index)[1]

@@ -21,7 +21,7 @@ with gamma the larger of the two skewnesses towards that side, never less than z
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -124,4 +124,37 @@ def fit_slope(squares: NDArray[np.float64], sizes: Sequence[int]) -> Estimate:
         standard_error=error,
         freedom=seeds - 1,
         skewness=(max(0.0, -min(skewness)), max(0.0, max(skewness))),
+    )
+
+
+def fit_ratio(squares: NDArray[np.float64], others: NDArray[np.float64], sizes: Sequence[int]) -> Estimate:
+    """How far the slopes of two positive quantities of the same members differ; both have shape (seeds, sizes)."""
+    seeds, weights = len(squares), least_squares_weights(sizes)
+
+    def difference(top: NDArray[np.float64], bottom: NDArray[np.float64]) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = np.log(top / bottom) @ weights / 2
+        return found
+
+    top, bottom = squares.sum(axis=0), others.sum(axis=0)
+    plain = from_left_out(float(difference(top, bottom)), difference(top - squares, bottom - others))
+    skewness = skewness_of(-difference(top - squares, bottom - others)) if seeds > 2 else 0.0
+    return replace(plain, skewness=(max(0.0, -skewness), max(0.0, skewness)))
+
+
+def total(one: Estimate, other: Estimate) -> Estimate:
+    """The sum of two independent estimates: variances and third moments add, degrees of freedom as Satterthwaite's."""
+    parts = (one, other)
+    squares = [each.standard_error**2 for each in parts]
+    variance = sum(squares)
+    if variance == 0:
+        return replace(one, value=one.value + other.value)
+    freedom = int(variance**2 / sum(square**2 / each.freedom for square, each in zip(squares, parts, strict=True)))
+    left, right = (
+        sum(each.skewness[side] * each.standard_error**3 / (each.freedom + 1) ** 0.5 for each in parts)
+        / variance**1.5
+        * (freedom + 1) ** 0.5
+        for side in (0, 1)
+    )
+    return Estimate(
+        value=one.value + other.value, standard_error=variance**0.5, freedom=freedom, skewness=(left, right)
     )

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypedDict
 
 import numpy as np
@@ -21,12 +21,15 @@ from numpy.typing import NDArray
 from powercount.derivations.recipe import Axis, Observable, PowercountError, Recipe
 from powercount.empirical.data import DATA
 from powercount.empirical.ensemble import Draws, Ensemble, chunks, draw_ensemble
-from powercount.empirical.fit import Estimate, State, fit_slope
+from powercount.empirical.fit import Estimate, State, fit_ratio, fit_slope, total
 from powercount.empirical.observables import at_initialization
 from powercount.empirical.training import after_training, in_double
 
 FEWEST_SIZES = 3
 MEMORY_SHARE = 0.5
+EXAMPLES = 16
+PAIRED = 8  # members that make real steps beside their first-order response
+PAIRED_SHARE = 0.9  # of an interval's width left to the first-order response
 SMALLEST_SQUARE = 1e-40  # squares of sizes from 1e-20 on: what they are computed from keeps its digits in float32
 Progress = Callable[[int, int], None]
 
@@ -52,7 +55,7 @@ class Sweep:
     confidence: float = 0.95
     half_width: float = 0.05
     data: str = "digits"
-    examples: int = 16
+    examples: int = EXAMPLES
     steps: int = 0
     rate: float = 2.0**-6
 
@@ -221,49 +224,103 @@ def measure(
     ``half_widths`` sets the sweep's ``half_width`` for each observable apart; ``progress(seeds done, seeds
     wanted)`` is called as they come in.
     """
-    narrow = half_widths or {}
     check_memory(recipe, sweep)
     started = time.process_time()
-    width, depth = sweep.shapes()[-1]
-    layers = recipe.block.layers
-    sizes = tuple(sorted(set(sweep.sizes)))
-    squares: dict[Observable, NDArray[np.float64]] = {each: np.empty((0, len(sizes))) for each in asked}
-    done, wanted = 0, sweep.seeds
-    while True:
-        for members in chunks(wanted - done, layers * depth * width**2 * (4 if sweep.steps else 1)):
-            draws = draw_ensemble(
-                seed=sweep.seed,
-                members=[done + member for member in members],
-                width=width,
-                depth=depth,
-                layers=layers,
-                data=sweep.data,
-                examples=sweep.examples,
-            )
-            new = member_squares(recipe, asked, sweep, draws)
-            squares = {each: np.concatenate([squares[each], new[each]]) for each in asked}
-            if progress is not None:
-                progress(done + members.stop, wanted)
-        done = wanted
-        fitted = {each: fit_slope(squares[each], sizes) for each in asked}
-        if done >= sweep.most_seeds or all(
-            _narrow(slope, sweep, narrow.get(each, sweep.half_width)) for each, slope in fitted.items()
-        ):
-            break
-        wanted = min(2 * done, sweep.most_seeds)
+    if sweep.steps:
+        squares, fitted = _real_steps(recipe, asked, sweep, half_widths or {}, progress)
+    else:
+        squares, fitted = _grow(recipe, asked, sweep, half_widths or {}, progress)
     spent = time.process_time() - started
     return {
         each: Measurement(
             observable=each,
             sweep=sweep,
             fitted=fitted[each],
-            sizes=sizes,
+            sizes=tuple(sorted(set(sweep.sizes))),
             points=tuple(float(point) for point in np.sqrt(np.maximum(squares[each], 0).mean(axis=0))),
-            seeds=done,
+            seeds=len(squares[each]),
             cpu_seconds=spent,
         )
         for each in asked
     }
+
+
+def _draw(recipe: Recipe, sweep: Sweep, members: Iterable[int]) -> Draws:
+    width, depth = sweep.shapes()[-1]
+    return draw_ensemble(
+        seed=sweep.seed,
+        members=list(members),
+        width=width,
+        depth=depth,
+        layers=recipe.block.layers,
+        data=sweep.data,
+        examples=sweep.examples,
+    )
+
+
+Squares = dict[Observable, NDArray[np.float64]]
+
+
+def _grow(
+    recipe: Recipe,
+    asked: Sequence[Observable],
+    sweep: Sweep,
+    narrow: Mapping[Observable, float],
+    progress: Progress | None,
+) -> tuple[Squares, dict[Observable, Estimate]]:
+    """Add members by doubling until every interval is narrow, or there are ``most_seeds``."""
+    width, depth = sweep.shapes()[-1]
+    squares: Squares = {each: np.empty((0, len(set(sweep.sizes)))) for each in asked}
+    done, wanted = 0, sweep.seeds
+    while True:
+        for members in chunks(wanted - done, recipe.block.layers * depth * width**2 * (4 if sweep.steps else 1)):
+            new = member_squares(recipe, asked, sweep, _draw(recipe, sweep, (done + member for member in members)))
+            squares = {each: np.concatenate([squares[each], new[each]]) for each in asked}
+            if progress is not None:
+                progress(done + members.stop, wanted)
+        done = wanted
+        fitted = {each: fit_slope(squares[each], sorted(set(sweep.sizes))) for each in asked}
+        if done >= sweep.most_seeds or all(
+            _narrow(slope, sweep, narrow.get(each, sweep.half_width)) for each, slope in fitted.items()
+        ):
+            return squares, fitted
+        wanted = min(2 * done, sweep.most_seeds)
+
+
+def _real_steps(
+    recipe: Recipe,
+    asked: Sequence[Observable],
+    sweep: Sweep,
+    narrow: Mapping[Observable, float],
+    progress: Progress | None,
+) -> tuple[Squares, dict[Observable, Estimate]]:
+    """T real steps with the first-order response to one as a control variate.
+
+    ``PAIRED`` members make real steps; on the same weights and example the first-order response is known exactly and
+    differs by little but the factor T rate. The slope is that of the first-order response over as many members and
+    examples as it takes, plus the difference of the two slopes on the pairs: whatever the real steps do otherwise is
+    in the difference. What the first step leaves at zero has no such response and is measured by real steps alone.
+    """
+    sizes = sorted(set(sweep.sizes))
+    first = replace(sweep, steps=0, examples=EXAMPLES)
+    plain, slopes = _grow(recipe, asked, first, {each: PAIRED_SHARE * width for each, width in narrow.items()}, progress)
+    draws = _draw(recipe, sweep, range(PAIRED))
+    real = member_squares(recipe, asked, sweep, draws)
+    response = member_squares(recipe, asked, replace(sweep, steps=0), draws)
+    fitted: dict[Observable, Estimate] = {}
+    for each in asked:
+        alone, paired = fit_slope(real[each], sizes), fit_slope(response[each], sizes)
+        if alone.state != "measured" or paired.state != "measured":
+            fitted[each] = alone
+        else:
+            fitted[each] = total(slopes[each], fit_ratio(real[each], response[each], sizes))
+    lonely = [each for each in asked if fitted[each].state == "measured" and slopes[each].state != "measured"]
+    if lonely:
+        grown, found = _grow(recipe, lonely, sweep, narrow, progress)
+        fitted |= found
+        plain |= grown
+    points = {each: real[each] if each not in lonely else plain[each] for each in asked}
+    return points, fitted
 
 
 def _narrow(slope: Estimate, sweep: Sweep, half_width: float) -> bool:

@@ -11,10 +11,13 @@ largest relative variance of a |z_j|^2, which the kurtosis of the activations se
 - finite width: (FINITE_WIDTH (1 + b) + v/4) / n, since every random product of matrices adds a relative variance
   of order 1/n per block's worth, and so does every own update, of which only its own mean square is corrected for
   v. The sign is common to all sizes, the coefficient is trusted to a quarter.
+- coordinates that all blocks share (k = 1): s / n, with s / n their part in the relative variance of |h_L|^2, which the
+  square of a norm has; see ``derivations.norms``. Slopes share them too, which ``squared_loss`` leaves out where it asks
+  how far h lies along K: (C + 1) s / (SHARED n), measured.
 - squared loss: a quarter of the logarithm of the correction that was made, since it is exact in the readout and of
   leading order in the hidden matrices; its sign, too, is common to all sizes.
 - T real steps: the second order in the rate, kept under SMALL_STEPS at the largest size (see ``gentle``).
-The first constant is measured, not guessed: tests/instrument/test_finite_size.py shows that it covers.
+The two constants are measured, not guessed: tests/instrument/test_finite_size.py shows that they cover.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from numpy.typing import NDArray
 from sympy import Rational
 
 from powercount.derivations.mean_field import InfiniteWidth
+from powercount.derivations.norms import Norms
 from powercount.derivations.predict import Prediction, derive
 from powercount.derivations.recipe import Axis, Observable, Recipe
 from powercount.derivations.squared_loss import SquaredLoss
@@ -38,6 +42,7 @@ from powercount.empirical.sweep import Sweep
 
 FINITE_WIDTH: Final = 2.0
 TRUSTED: Final = 4  # a correction's coefficient is trusted to this part of it
+SHARED: Final = 6.0
 SMALL_STEPS: Final = 0.015625
 MUTED: Final = Fraction(1000)
 
@@ -50,6 +55,7 @@ class FiniteSize:
     sweep: Sweep
     values: tuple[InfiniteWidth, ...]
     corrected: tuple[SquaredLoss, ...]
+    norms: tuple[Norms, ...]
 
     @classmethod
     def of(cls, recipe: Recipe, sweep: Sweep) -> FiniteSize:
@@ -61,6 +67,7 @@ class FiniteSize:
             sweep=sweep,
             values=values,
             corrected=tuple(SquaredLoss(value) for value in values) if squared else (),
+            norms=tuple(Norms(value) for value in values),
         )
 
     def log_sizes(self, observable: Observable) -> tuple[float, ...]:
@@ -88,8 +95,10 @@ class FiniteSize:
         for place, (weight, value) in enumerate(zip(weights, self.values, strict=True)):
             blocks = value.blocks_of_signal()
             off = (FINITE_WIDTH * (1 + blocks) + max(value.norm_fluctuations) / 4) / value.width
+            shared = self.norms[place].shared(value.depth) / value.width
+            off += shared
             if self.corrected and observable is not None:
-                off += self._correction(place, observable) / TRUSTED
+                off += (value.classes + 1) * shared / SHARED + self._correction(place, observable) / TRUSTED
             signed += weight * off
             spread += abs(weight) * off / TRUSTED
         # T real steps stay in the linear regime up to SMALL_STEPS at the largest step of the sweep.

@@ -24,7 +24,7 @@ from powercount.verdict import CONFIDENCE, RIVAL, Verdict, judge
 
 WIDTHS: Final = (64, 128, 256, 512)
 DEPTHS: Final = (4, 8, 16, 32, 64)
-GROWTH_DEPTHS: Final = (2, 4, 8, 16)
+GROWTH_DEPTHS: Final = (2, 4, 8)
 WIDTHS_OF_SQUARED_LOSS: Final = (128, 256, 512, 1024)
 RESERVE: Final = 0.98
 HALVED: Final = 0.02
@@ -38,8 +38,8 @@ def default_sweep(recipe: Recipe, axis: Axis, *, steps: int = 0) -> Sweep:
 
     Width: three blocks, the fewest whose middle one has a block below and one above; twice as wide under the squared
     loss, whose next order in 1/n is some ten times as large. Depth: one more doubling than the slowest correction at
-    alpha = 1/2 asks for; where the stream grows faster than any power, small depths at a larger width, since the noise
-    grows with depth as well. Real steps cost a training run for each role: one size fewer.
+    alpha = 1/2 asks for; where the stream grows faster than any power, small depths at a larger width, since noise and
+    finite-width errors grow with depth as well. Real steps cost a training run for each role: one size fewer.
     """
     squared = recipe.optimizer.loss == "mse"
     real = {"steps": steps, "examples": 1 if steps else 16}
@@ -47,7 +47,8 @@ def default_sweep(recipe: Recipe, axis: Axis, *, steps: int = 0) -> Sweep:
         widths = WIDTHS_OF_SQUARED_LOSS if squared else WIDTHS
         return Sweep(axis="width", sizes=widths[:-1] if steps else widths, fixed=3, seeds=32, most_seeds=256, **real)
     if derive(recipe, Observable(quantity="stream")).along("depth") is None:
-        return Sweep(axis="depth", sizes=GROWTH_DEPTHS, fixed=256, seeds=16, most_seeds=256, **real)
+        fixed = 384 if squared else 256
+        return Sweep(axis="depth", sizes=GROWTH_DEPTHS, fixed=fixed, seeds=16, most_seeds=256, **real)
     return Sweep(axis="depth", sizes=DEPTHS[:-1] if steps else DEPTHS, fixed=128, seeds=16, most_seeds=256, **real)
 
 
