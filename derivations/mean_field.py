@@ -101,6 +101,7 @@ class InfiniteWidth:
             self.rate[name] = role.learning_rate.at(width, depth)
         self.hidden = tuple(f"hidden{j}" for j in range(1, self.layers + 1))
         self.gains = tuple((self.multiplier[r] * self.std[r]) ** 2 * width for r in self.hidden)
+        self._known: dict[frozenset[str], tuple[list[float], list[float]]] = {}
         self._forward()
         self._backward()
 
@@ -195,10 +196,19 @@ class InfiniteWidth:
 
     def kernel(self, roles: Iterable[str], depth: int) -> tuple[list[float], float]:
         """(tr K before each block and after the last, tr K^2 after the last of ``depth`` blocks); ``roles`` move."""
-        moving = frozenset(roles)
+        traces, squares = self.traces(frozenset(roles))
+        return traces[: depth + 1], squares[depth]
+
+    def traces(self, moving: frozenset[str]) -> tuple[list[float], list[float]]:
+        """tr K and tr K^2 after 0, 1, ..., L blocks when only the roles ``moving`` move."""
+        if moving not in self._known:
+            self._known[moving] = self._traces(moving)
+        return self._known[moving]
+
+    def _traces(self, moving: frozenset[str]) -> tuple[list[float], list[float]]:
         t = self.rate["input"] * self.multiplier["input"] ** 2 if "input" in moving else 0
-        s, before = t * t, list[float]()
-        for index in range(depth):
+        s, before, squares = t * t, list[float](), list[float]()
+        for index in range(self.depth):
             traces = Traces(1, 1, 0, 0, 0)
             own = self._own(index, moving)
             for j in range(self.layers):
@@ -206,12 +216,13 @@ class InfiniteWidth:
             e = self.branch
             mean, square = 1 + e * traces.x, 1 + 4 * e * traces.x + e * e * traces.xx
             before.append(t)
+            squares.append(s)
             correlated = self.correlated(index, before)
             s = s * mean**2 + t * t * (square - mean**2) + 2 * t * e * (traces.r + e * traces.xr) + e * e * traces.rr
             if correlated:
                 s += e * self.gains[0] * correlated / self.gradient[index + 1]
             t = t * mean + e * traces.r
-        return [*before, t], s
+        return [*before, t], [*squares, s]
 
     def spread(self, index: int, roles: Iterable[str], t: float) -> float:
         """What one block adds to tr K^2 beyond a Gaussian matrix: the spread of its layers' and slopes' own traces."""

@@ -92,14 +92,13 @@ class Norms:
         for index, (part, elasticity) in enumerate(zip(self.parts, self.elasticities, strict=True)):
             rows.append(
                 tuple(
-                    elasticity * before + part * new
-                    for before, new in zip(rows[-1], self._shared[index], strict=True)
+                    elasticity * before + part * new for before, new in zip(rows[-1], self._shared[index], strict=True)
                 )
             )
         return tuple(rows)
 
     @cached_property
-    def _covariances(self) -> tuple[tuple[float, ...], ...]:
+    def covariances(self) -> tuple[tuple[float, ...], ...]:
         """[l][m], m >= l: n Cov(log |h_l|^2, log |h_m|^2), from l on; each block hands on and adds its part."""
         rows = []
         for lower, variance in enumerate(self._independent):
@@ -119,7 +118,7 @@ class Norms:
     def between(self, first: int, second: int) -> float:
         """n Cov(log |h_first|^2, log |h_second|^2)."""
         lower, upper = min(first, second), max(first, second)
-        return self._covariances[lower][upper - lower]
+        return self.covariances[lower][upper - lower]
 
     def noise(self, index: int, j: int) -> float:
         """n Var(log |z_j|^2) at one block."""
@@ -131,5 +130,7 @@ class Norms:
         """n Cov(log |z_j|^2 at one block, log |h_L|^2)."""
         depth = self.values.depth
         found = self.passed(index, j) * self.between(index, depth)
-        found += self.own(index, j) * self.parts[index] * self.later(index, j) * math.prod(self.elasticities[index + 1 :])
+        found += (
+            self.own(index, j) * self.parts[index] * self.later(index, j) * math.prod(self.elasticities[index + 1 :])
+        )
         return found + (self._gathered[depth][index] if self.layers == 1 else 0)

@@ -115,16 +115,22 @@ class SquaredLoss:
     def fluctuations(self, parts: list[tuple[int, float]], readout: float = 0) -> float:
         """E (sum of parts)^2 |h|^2 over the product of the means; ``readout`` goes with |h_L|^2 itself."""
         last = self.values.depth
-        every = [*parts, (last, readout)]
-        total = sum((part for _, part in every), start=float(0))
+        total = sum((part for _, part in parts), start=readout)
         if total == 0:
             return 1
-        found = float(0)
-        for place, part in every:
-            for other, another in every:
-                pairs = ((place, other), (place, last), (other, last))
-                together = sum((self.norms.between(*pair) for pair in pairs if min(pair) >= 0), start=float(0))
-                found += part * another * math.exp(together / self.width)
+        # Places rise; the input's share, at -1, varies with nothing.
+        every = [(place, part) for place, part in (*parts, (last, readout)) if place >= 0 and part]
+        rows = {place: self.norms.covariances[place] for place, _ in every}
+        weighed = [(place, part * math.exp(rows[place][-1] / self.width)) for place, part in every]
+        fixed = sum((part for place, part in parts if place < 0), start=float(0))
+        found, so_far = fixed**2, list[tuple[int, float]]()
+        for place, part in weighed:
+            pairs = sum(
+                (part_below * math.exp(rows[below][place - below] / self.width) for below, part_below in so_far),
+                start=fixed,
+            )
+            found += part * (2 * pairs + part * math.exp(rows[place][0] / self.width))
+            so_far.append((place, part))
         return found / total**2
 
     def alignment(self, roles: Iterable[str], depth: int) -> tuple[float, float]:
@@ -132,13 +138,13 @@ class SquaredLoss:
         values, moving = self.values, frozenset(roles)
         first = values.rate["input"] * values.multiplier["input"] ** 2 if "input" in moving else float(0)
         once, twice = first, first**2
-        before, _ = values.kernel(moving, depth)
+        before, squares = values.traces(moving)
         for index in range(depth):
             q, after = values.stream[index], values.stream[index + 1]
             if after <= 0:
                 continue
             step, t = self.back(index, float(1), float(0)), before[index]
-            s = values.kernel(moving, index)[1]
+            s = squares[index]
             own = [values.own(index, j) if role in moving else 0 for j, role in enumerate(values.hidden, start=1)]
             made, mu = after - q, step.aligned - 1
             # The trace part of the block: what K and the block's own updates push along the gradient itself.
@@ -219,4 +225,3 @@ class SquaredLoss:
         followed = a * (reach**3 * cubic + 2 * own * reach**2 * square + own**2 * reach * c)
         parts = [(block, n * reach * part) for block, part in self.shares(roles)]
         return label + followed / c * self.fluctuations(parts, own)
-

@@ -303,7 +303,9 @@ def _real_steps(
     """
     sizes = sorted(set(sweep.sizes))
     first = replace(sweep, steps=0, examples=EXAMPLES)
-    plain, slopes = _grow(recipe, asked, first, {each: PAIRED_SHARE * width for each, width in narrow.items()}, progress)
+    plain, slopes = _grow(
+        recipe, asked, first, {each: PAIRED_SHARE * width for each, width in narrow.items()}, progress
+    )
     draws = _draw(recipe, sweep, range(PAIRED))
     real = member_squares(recipe, asked, sweep, draws)
     response = member_squares(recipe, asked, replace(sweep, steps=0), draws)

@@ -35,7 +35,7 @@ from sympy import Rational
 from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.norms import Norms
 from powercount.derivations.predict import Prediction, derive
-from powercount.derivations.recipe import Axis, Observable, Recipe
+from powercount.derivations.recipe import Axis, Observable, Recipe, observables
 from powercount.derivations.squared_loss import SquaredLoss
 from powercount.empirical.fit import least_squares_weights
 from powercount.empirical.sweep import Sweep
@@ -98,12 +98,22 @@ class FiniteSize:
             shared = self.norms[place].shared(value.depth) / value.width
             off += shared
             if self.corrected and observable is not None:
-                off += (value.classes + 1) * shared / SHARED + self._correction(place, observable) / TRUSTED
+                off += self._correction(place, observable) / TRUSTED
+                if observable.quantity in ("total-update", "feature-update", "output-update"):
+                    off += (value.classes + 1) * shared / SHARED
             signed += weight * off
             spread += abs(weight) * off / TRUSTED
         # T real steps stay in the linear regime up to SMALL_STEPS at the largest step of the sweep.
         nonlinear = float(max(abs(weights))) * SMALL_STEPS if self.sweep.steps else 0.0
         return abs(float(signed)) + float(spread) + nonlinear
+
+    def largest_error(self) -> float:
+        """The largest error of any observable; zero where the values leave the range of floats."""
+        asked = observables(self.recipe.block.layers) if self.corrected else (None,)
+        try:
+            return max(self.error(each) for each in asked)
+        except (OverflowError, ValueError):
+            return 0.0
 
     def _correction(self, place: int, observable: Observable) -> float:
         """|log| of what the next order multiplies a size by."""

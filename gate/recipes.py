@@ -12,20 +12,22 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
-from powercount.derivations.predict import Prediction, derive
 import numpy as np
 from numpy.typing import NDArray
 
+from powercount.derivations.predict import Prediction, derive
 from powercount.derivations.recipe import AXES, Axis, Kind, Observable, QuestionError, Recipe, observables
 from powercount.empirical.ensemble import draw_ensemble
-from powercount.empirical.sweep import Progress, Sweep, SweepError, check_memory, measure, member_squares
+from powercount.empirical.sweep import EXAMPLES, Progress, Sweep, SweepError, check_memory, measure, member_squares
 from powercount.finite_size import SMALL_STEPS, FiniteSize
 from powercount.verdict import CONFIDENCE, RIVAL, Verdict, judge
 
 WIDTHS: Final = (64, 128, 256, 512)
 DEPTHS: Final = (4, 8, 16, 32, 64)
 GROWTH_DEPTHS: Final = (2, 4, 8)
-WIDTHS_OF_SQUARED_LOSS: Final = (128, 256, 512, 1024)
+WIDENINGS: Final = 2
+# Of half the distance to a rival exponent, an eighth, this much may be the declared error of a default sweep.
+ROOMY: Final = 0.08
 RESERVE: Final = 0.98
 HALVED: Final = 0.02
 HALVINGS: Final = 6
@@ -36,20 +38,39 @@ SUSPECT_SHIFTS: Final = (Fraction(-1, 2), Fraction(-1, 4), Fraction(1, 4), Fract
 def default_sweep(recipe: Recipe, axis: Axis, *, steps: int = 0) -> Sweep:
     """The sizes that decide most exponents in about a second.
 
-    Width: three blocks, the fewest whose middle one has a block below and one above; twice as wide under the squared
-    loss, whose next order in 1/n is some ten times as large. Depth: one more doubling than the slowest correction at
-    alpha = 1/2 asks for; where the stream grows faster than any power, small depths at a larger width, since noise and
-    finite-width errors grow with depth as well. Real steps cost a training run for each role: one size fewer.
+    Width: three blocks, the fewest whose middle one has a block below and one above. Depth: one more
+    doubling than the slowest correction at alpha = 1/2 asks for; where the stream grows faster than any
+    power, small depths at a larger width, since noise and finite-width errors grow with depth as well. Real steps cost
+    a training run for each role: one size fewer. Networks are then made wider until the declared error leaves seeds
+    enough room to decide: deep blocks and the squared loss ask for it.
     """
-    squared = recipe.optimizer.loss == "mse"
-    real = {"steps": steps, "examples": 1 if steps else 16}
-    if axis == "width":
-        widths = WIDTHS_OF_SQUARED_LOSS if squared else WIDTHS
-        return Sweep(axis="width", sizes=widths[:-1] if steps else widths, fixed=3, seeds=32, most_seeds=256, **real)
-    if derive(recipe, Observable(quantity="stream")).along("depth") is None:
-        fixed = 384 if squared else 256
-        return Sweep(axis="depth", sizes=GROWTH_DEPTHS, fixed=fixed, seeds=16, most_seeds=256, **real)
-    return Sweep(axis="depth", sizes=DEPTHS[:-1] if steps else DEPTHS, fixed=128, seeds=16, most_seeds=256, **real)
+    growing = derive(recipe, Observable(quantity="stream")).along("depth") is None
+    sizes, fixed, seeds = (
+        (WIDTHS, 3, 32) if axis == "width" else (GROWTH_DEPTHS, 256, 16) if growing else (DEPTHS, 128, 16)
+    )
+    if steps and sizes != GROWTH_DEPTHS:
+        sizes = sizes[:-1]
+    sweep = Sweep(
+        axis=axis,
+        sizes=sizes,
+        fixed=fixed,
+        seeds=seeds,
+        most_seeds=256,
+        steps=steps,
+        examples=1 if steps else EXAMPLES,
+    )
+    for _ in range(WIDENINGS):
+        if FiniteSize.of(recipe, sweep).largest_error() <= ROOMY:
+            break
+        sweep = wider(sweep)
+    return sweep
+
+
+def wider(sweep: Sweep) -> Sweep:
+    """The same sweep with networks twice as wide."""
+    if sweep.axis == "depth":
+        return replace(sweep, fixed=2 * sweep.fixed)
+    return replace(sweep, sizes=tuple(2 * size for size in sweep.sizes))
 
 
 def targets(predictions: Iterable[Prediction], values: FiniteSize, rival: Fraction = RIVAL) -> dict[Observable, float]:

@@ -151,7 +151,8 @@ def judge(
         return verdict("AGREES", "it is exactly zero at every size, as derived; this says nothing about any power")
     if state == "drowned":
         return verdict(
-            "UNDECIDED", "its change is lost in the rounding of what it is a difference of; use fewer sizes, or --steps 0"
+            "UNDECIDED",
+            "its change is lost in the rounding of what it is a difference of; use fewer sizes, or --steps 0",
         )
     if not math.isfinite(expected):
         return verdict("UNDECIDED", "the expected values leave the range of floats at these sizes; use smaller sizes")

@@ -20,8 +20,8 @@ from powercount.empirical.ensemble import draw_ensemble
 from powercount.empirical.fit import fit_slope
 from powercount.empirical.sweep import Measurement, Sweep, member_squares
 from powercount.finite_size import FiniteSize
-from powercount.verdict import CONFIDENCE, judge
 from powercount.recipes import verify_axis
+from powercount.verdict import CONFIDENCE, judge
 
 README = Path(__file__).parents[2] / "README.md"
 SHIFTS = (Fraction(-1, 2), Fraction(-1, 4), Fraction(1, 4), Fraction(1, 2))

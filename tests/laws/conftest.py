@@ -18,8 +18,8 @@ from powercount.derivations.predict import derive
 from powercount.derivations.recipe import AXES, Axis, Kind, Observable, Optimizer, Recipe, observables
 from powercount.empirical.sweep import Measurement, measure
 from powercount.finite_size import FiniteSize
-from powercount.verdict import CONFIDENCE
 from powercount.recipes import default_sweep, targets
+from powercount.verdict import CONFIDENCE
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from powercount.derivations.recipe import AXES
 from powercount.recipe_file import recipe_text
-from powercount.strategies import drawn_recipes
 from powercount.recipes import default_sweep, verify_axis
+from powercount.strategies import drawn_recipes
 
 RECIPES_PER_AXIS = 16
 MOST_UNDECIDED = 0.02

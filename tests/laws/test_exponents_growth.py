@@ -13,8 +13,8 @@ from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import Observable, observables
 from powercount.finite_size import FiniteSize
-from powercount.verdict import judge
 from powercount.recipes import default_sweep, verify_axis
+from powercount.verdict import judge
 
 
 def test_no_power_of_depth_and_the_growth_at_finite_depth(growing_case, measured, ledger):

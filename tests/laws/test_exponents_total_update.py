@@ -7,8 +7,8 @@ import pytest
 from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import AXES, observable_named, observables
-from powercount.verdict import judge
 from powercount.recipes import verify_axis
+from powercount.verdict import judge
 
 CLAIMS = named_recipe("depth-mup")
 
