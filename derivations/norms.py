@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
+from itertools import pairwise
 
 from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.moments import fluctuation, square_covariance
@@ -30,9 +31,7 @@ class Norms:
     def __init__(self, values: InfiniteWidth) -> None:
         self.values, self.activation, self.layers = values, values.activation, values.layers
         stream = values.stream
-        self.parts = tuple(
-            1 - before / after if after > 0 else 0 for before, after in zip(stream, stream[1:], strict=False)
-        )
+        self.parts = tuple(1 - before / after if after > 0 else 0 for before, after in pairwise(stream))
         self.elasticities = tuple(
             1 - part + part * self.passed(index, self.layers) for index, part in enumerate(self.parts)
         )

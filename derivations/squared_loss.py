@@ -18,7 +18,8 @@ the transposed matrices of the block that made w: W_k^T w is the gain times a_k 
 phi' a_k is c y + rest with c = E[phi phi' y] / E y^2, and so on down: it arrives as alpha (1 + mu) h + isotropic.
 For K as in ``mean_field`` h^T K h and h^T K^2 h follow from the same pass with alpha = 1.
 
-The fluctuations of norms are those of ``norms``. Exact in V; to leading order in the hidden matrices. Worked line: linear, k = 1, alpha = 0, Gamma = 1: x = 1, each block
+The fluctuations of norms are those of ``norms``. Exact in V; to leading order in the
+hidden matrices. Worked line: linear, k = 1, alpha = 0, Gamma = 1: x = 1, each block
 multiplies h^T (J J^T) h / (|h|^2 tr J J^T / n) by nothing and adds 3/4: 1 + 3 L / 4 after L blocks.
 Source: derived here; Wishart moments by Wick's theorem (a test enumerates the pairings).
 """

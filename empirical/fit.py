@@ -13,9 +13,10 @@ With Sigma the covariance of a member's log squares between sizes, a log-normal 
     third moment     = sum_ijk a_i a_j a_k exp(Sigma_ij + Sigma_ik + Sigma_jk),
 both read from logs, which a handful of seeds knows well. The interval takes the larger of the two standard errors, the
 jackknife's and the log-normal one, and each side is extended by the first term of the expansion of Student's t in
-1/sqrt(S) (P. Hall, The Bootstrap and Edgeworth Expansion, section 2.3): gamma (1 + 2 z^2) / (6 sqrt(S)) standard errors,
-with gamma the larger of the two skewnesses towards that side, never less than zero. Worked line: S = 16, gamma = 1,
-95 %: 2.13 becomes 2.13 + 8.7/24 = 2.49 on one side. tests/instrument/test_coverage.py holds what comes out to its word.
+1/sqrt(S) (P. Hall, The Bootstrap and Edgeworth Expansion, section 2.3): gamma (1 + 2 z^2) / (6 sqrt(S)) standard
+errors, with gamma the larger of the two skewnesses towards that side, never less than zero. Worked line: S = 16,
+gamma = 1, 95 %: 2.13 becomes 2.13 + 8.7/24 = 2.49 on one side. tests/instrument/test_coverage.py holds
+what comes out to its word.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ def fit_slope(squares: NDArray[np.float64], sizes: Sequence[int]) -> Estimate:
         value=slope,
         standard_error=error,
         freedom=seeds - 1,
-        skewness=(max(0.0, -min(skewness)), max(0.0, max(skewness))),
+        skewness=(max(0.0, -min(skewness)), max(0.0, *skewness)),
     )
 
 

@@ -75,8 +75,8 @@ class Sweep:
             raise SweepError("examples is at least 1, steps at least 0 and rate positive")
         if self.steps and self.examples != 1:
             raise SweepError(
-                f"examples = {self.examples} with {self.steps} real steps: they are made on one example, whose values are "
-                "known; set examples = 1, or steps = 0"
+                f"examples = {self.examples} with {self.steps} real steps: they are made on one example, whose values "
+                "are known; set examples = 1, or steps = 0"
             )
         if not 0 < self.confidence < 1 or self.half_width <= 0:
             raise SweepError("confidence lies between 0 and 1, and half_width is positive")

@@ -78,7 +78,7 @@ def own_updates(
 def after_training(
     ensemble: Ensemble, asked: Sequence[Observable], *, steps: int, rate: float
 ) -> dict[Observable, Tensor]:
-    """The mean square of the observables asked for after T steps, shape (S,) each; ``DROWNED`` where rounding hides it."""
+    """The mean square of the observables asked for after T steps, shape (S,) each; ``DROWNED`` if rounding hides it."""
     before, block = ensemble.weights(), middle(ensemble.depth) - 1
     with torch.no_grad():
         start, initial = ensemble.forward(before), at_initialization(ensemble)

@@ -12,8 +12,8 @@ largest relative variance of a |z_j|^2, which the kurtosis of the activations se
   of order 1/n per block's worth, and so does every own update, of which only its own mean square is corrected for
   v. The sign is common to all sizes, the coefficient is trusted to a quarter.
 - coordinates that all blocks share (k = 1): s / n, with s / n their part in the relative variance of |h_L|^2, which the
-  square of a norm has; see ``derivations.norms``. Slopes share them too, which ``squared_loss`` leaves out where it asks
-  how far h lies along K: (C + 1) s / (SHARED n), measured.
+  square of a norm has; see ``derivations.norms``. Slopes share them too, which ``squared_loss`` leaves out where it
+  asks how far h lies along K: (C + 1) s / (SHARED n), measured.
 - squared loss: a quarter of the logarithm of the correction that was made, since it is exact in the readout and of
   leading order in the hidden matrices; its sign, too, is common to all sizes.
 - T real steps: the second order in the rate, kept under SMALL_STEPS at the largest size (see ``gentle``).

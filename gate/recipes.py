@@ -18,13 +18,22 @@ from numpy.typing import NDArray
 from powercount.derivations.predict import Prediction, derive
 from powercount.derivations.recipe import AXES, Axis, Kind, Observable, QuestionError, Recipe, observables
 from powercount.empirical.ensemble import draw_ensemble
-from powercount.empirical.sweep import EXAMPLES, Progress, Sweep, SweepError, check_memory, measure, member_squares
+from powercount.empirical.sweep import (
+    EXAMPLES,
+    FEWEST_SIZES,
+    Progress,
+    Sweep,
+    SweepError,
+    check_memory,
+    measure,
+    member_squares,
+)
 from powercount.finite_size import SMALL_STEPS, FiniteSize
 from powercount.verdict import CONFIDENCE, RIVAL, Verdict, judge
 
-WIDTHS: Final = (64, 128, 256, 512)
-DEPTHS: Final = (4, 8, 16, 32, 64)
-GROWTH_DEPTHS: Final = (2, 4, 8)
+WIDTHS: Final[tuple[int, ...]] = (64, 128, 256, 512)
+DEPTHS: Final[tuple[int, ...]] = (4, 8, 16, 32, 64)
+GROWTH_DEPTHS: Final[tuple[int, ...]] = (2, 4, 8)
 WIDENINGS: Final = 2
 # Of half the distance to a rival exponent, an eighth, this much may be the declared error of a default sweep.
 ROOMY: Final = 0.08
@@ -48,7 +57,7 @@ def default_sweep(recipe: Recipe, axis: Axis, *, steps: int = 0) -> Sweep:
     sizes, fixed, seeds = (
         (WIDTHS, 3, 32) if axis == "width" else (GROWTH_DEPTHS, 256, 16) if growing else (DEPTHS, 128, 16)
     )
-    if steps and sizes != GROWTH_DEPTHS:
+    if steps and len(sizes) > FEWEST_SIZES:
         sizes = sizes[:-1]
     sweep = Sweep(
         axis=axis,

@@ -152,7 +152,7 @@ def judge(
     if state == "drowned":
         return verdict(
             "UNDECIDED",
-            "its change is lost in the rounding of what it is a difference of; use fewer sizes, or --steps 0",
+            "its change is lost in the rounding of what it is a difference of; use other sizes or --steps 0",
         )
     if not math.isfinite(expected):
         return verdict("UNDECIDED", "the expected values leave the range of floats at these sizes; use smaller sizes")
