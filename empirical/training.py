@@ -31,17 +31,19 @@ def in_double(draws: Draws) -> Draws:
     return Draws(draws.input.double(), draws.readout.double(), draws.hidden.double(), draws.x.double(), draws.labels)
 
 
-def train(
+def train(ensemble: Ensemble, roles: Iterable[str], *, steps: int, rate: float) -> dict[str, list[Tensor]]:
+    """The weights after ``steps`` optimizer steps in which only ``roles`` move."""
+    return _watched(ensemble, roles, steps=steps, rate=rate)[0]
+
+
+def _watched(
     ensemble: Ensemble, roles: Iterable[str], *, steps: int, rate: float
 ) -> tuple[dict[str, list[Tensor]], dict[str, Tensor]]:
-    """The weights after ``steps`` optimizer steps in which only ``roles`` move, and whether each was pushed at all.
-
-    The second is True for a member whose gradient was other than zero at some step, shape (S,).
-    """
+    """The weights after the steps, and by role which members had a gradient other than zero at some step, (S,)."""
     weights = {role: [w.clone() for w in each] for role, each in ensemble.weights().items()}
     members = len(ensemble.x)
     pushed = {role: torch.zeros(members, dtype=torch.bool) for role in weights}
-    groups = []
+    groups, roles = [], tuple(roles)
     for role in roles:
         for w in weights[role]:
             w.requires_grad_(True)
@@ -99,7 +101,7 @@ def after_training(
         return torch.where(hidden, torch.full_like(square, DROWNED), square)
 
     for moving, roles in runs.items():
-        after, pushed = train(ensemble, roles, steps=steps, rate=rate)
+        after, pushed = _watched(ensemble, roles, steps=steps, rate=rate)
         with torch.no_grad():
             end = ensemble.forward(after)
             own = own_updates(ensemble, before, after, end)

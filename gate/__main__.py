@@ -227,7 +227,8 @@ def show_measurement(given: argparse.Namespace) -> int:
 def show_verdicts(given: argparse.Namespace) -> int:
     """Derive, measure, judge; name the suspect where something contradicts."""
     from powercount.empirical.sweep import check_memory
-    from powercount.recipes import suspects, verify_axis
+    from powercount.explain import explain
+    from powercount.recipes import verify_axis
     from powercount.report import print_suspects, print_verdicts, progress_on_terminal
 
     recipe = recipe_asked(given.recipe, given)
@@ -266,7 +267,7 @@ def show_verdicts(given: argparse.Namespace) -> int:
         )
         for axis, each in found.items():
             if any(verdict.outcome == "CONTRADICTS" for verdict in each):
-                print_suspects(axis, suspects(claims, each))
+                print_suspects(axis, explain(claims, each))
         if outcomes != {"AGREES"}:
             print(f"\nrepeat with: {shlex.join(['powercount', *sys.argv[1:]])}")
     if "CONTRADICTS" in outcomes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import Final
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powercount.derivations.predict import Prediction, derive
-from powercount.derivations.recipe import AXES, Axis, Kind, Observable, QuestionError, Recipe, observables
+from powercount.derivations.recipe import AXES, Axis, Observable, QuestionError, Recipe, observables
 from powercount.empirical.ensemble import draw_ensemble
 from powercount.empirical.sweep import (
     EXAMPLES,
@@ -41,7 +41,6 @@ RESERVE: Final = 0.98
 HALVED: Final = 0.02
 HALVINGS: Final = 6
 TRIED: Final = 2
-SUSPECT_SHIFTS: Final = (Fraction(-1, 2), Fraction(-1, 4), Fraction(1, 4), Fraction(1, 2))
 
 
 def default_sweep(recipe: Recipe, axis: Axis, *, steps: int = 0) -> Sweep:
@@ -160,48 +159,6 @@ def _misfit(whole: NDArray[np.float64], half: NDArray[np.float64]) -> float:
         return 0.0  # zero or drowned: said by the verdict
     ratios = np.sqrt(whole.sum(axis=0) / half.sum(axis=0))
     return float(min(np.abs(ratios / 2**order - 1).max() for order in (1, 2)))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suspect:
-    """One power that, moved by ``shift``, would explain what was measured."""
-
-    role: str
-    kind: Kind
-    axis: Axis
-    shift: Fraction
-    misfit: float
-
-    def __str__(self) -> str:
-        letter = "n" if self.axis == "width" else "L"
-        what = "branch multiplier" if self.role == "branch" else f"{self.role} {self.kind}"
-        sign = "+" if self.shift > 0 else ""
-        return f"{what}: its power of {letter} is off by {sign}{self.shift}"
-
-
-def suspects(claims: Recipe, verdicts: Sequence[Verdict]) -> list[Suspect]:
-    """Single powers ranked by how well moving them explains the verdicts of one axis; best first."""
-    usable = [v for v in verdicts if v.measurement.state == "measured" and math.isfinite(v.expected)]
-    if not usable:
-        return []
-    sweep = usable[0].measurement.sweep
-
-    def misfit(values: FiniteSize) -> float:
-        total = 0.0
-        for verdict in usable:
-            there = values.slope(verdict.prediction.observable)
-            gap = verdict.measurement.slope - there if math.isfinite(there) else 10.0
-            total += (gap / max(verdict.resolution, 1e-3)) ** 2
-        return math.sqrt(total / len(usable))
-
-    found = []
-    for role, kind, axis in claims.single_powers():
-        if axis != sweep.axis:
-            continue
-        for shift in SUSPECT_SHIFTS:
-            values = FiniteSize.of(claims.shifted(role, kind, axis, shift), sweep)
-            found.append(Suspect(role=role, kind=kind, axis=axis, shift=shift, misfit=misfit(values)))
-    return sorted(found, key=lambda suspect: suspect.misfit)
 
 
 def verify_axis(

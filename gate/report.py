@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from powercount.derivations.recipe import Axis
 from powercount.empirical.sweep import Progress
-from powercount.recipes import Suspect
+from powercount.explain import SHOWN, Explanation
 from powercount.table import VERDICT_HEADER, verdict_cells
 from powercount.verdict import Verdict
 
@@ -47,16 +47,17 @@ def print_verdicts(title: str, verdicts: Sequence[Verdict]) -> None:
             print(f"\n{row['story']}")
 
 
-def print_suspects(axis: Axis, ranked: Sequence[Suspect]) -> None:
-    """Which single power would explain a red result."""
+def print_suspects(axis: Axis, ranked: Sequence[Explanation]) -> None:
+    """What would explain a red result, and what to change."""
     if not ranked:
+        print(
+            f"\nsuspect along {axis}: nothing small explains every verdict: no power of one role, of all hidden roles, "
+            "of all roles or of the branch, and no two of these"
+        )
         return
-    best = ranked[0]
-    sure = "would explain every verdict" if best.misfit < 1 else "comes nearest, but no single power explains it all"
-    print(f"\nsuspect along {axis}: {best} ({sure})")
-    others = [str(each) for each in ranked[1:4] if each.misfit < 1]
-    if others:
-        print("  as well: " + "; ".join(others))
+    print(f"\nsuspect along {axis}: {ranked[0]} (would explain every verdict)\n  to mend it: {ranked[0].remedy()}")
+    if ranked[1:SHOWN]:
+        print("  would explain them as well: " + "; or ".join(str(each) for each in ranked[1:SHOWN]))
 
 
 @contextmanager
