@@ -15,7 +15,7 @@ activations alone does not see the collapse.
 
 from __future__ import annotations
 
-from sympy import Integer
+from sympy import Expr, Integer
 
 from powercount.derivations.forward import (
     ALPHA,
@@ -29,7 +29,7 @@ from powercount.derivations.scale import ZERO, Scale, added, aligned, over_depth
 from powercount.derivations.steps import Chain, Step
 
 
-def features(chain: Chain, roles: dict[str, SymbolicRole], layers: int, activation: str) -> None:
+def features(chain: Chain, roles: dict[str, SymbolicRole], layers: int, activation: str, alpha: Expr = ALPHA) -> None:
     """Add the changes of stream, preactivations and output to the chain."""
     chain.add(
         Step(
@@ -43,7 +43,7 @@ def features(chain: Chain, roles: dict[str, SymbolicRole], layers: int, activati
     )
     for j in range(1, layers + 1):
         slopes = product(*(slope_of_activation(chain, layers, activation, i) for i in range(j, layers)))
-        step = product(Scale(Integer(0), -ALPHA), gains_between(chain, j + 1, layers), slopes)
+        step = product(Scale(Integer(0), -alpha), gains_between(chain, j + 1, layers), slopes)
         chain.add(
             Step(
                 key=f"feature-update@hidden{j}",

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from sympy import Expr, Integer, Rational, Symbol
 
-from powercount.derivations.recipe import KINDS, Recipe, role_names
+from powercount.derivations.recipe import KINDS, Power, Recipe, role_names
 from powercount.derivations.scale import ONE, ZERO, Scale, independent, over_depth, product
 from powercount.derivations.steps import Chain, Condition, Step
 
@@ -61,6 +61,18 @@ def symbolic_roles(layers: int, zeros: frozenset[str]) -> dict[str, SymbolicRole
             scales[0] = ZERO
         roles[role] = SymbolicRole(*scales)
     return roles
+
+
+def placed_roles(recipe: Recipe) -> dict[str, SymbolicRole]:
+    """Every role with the powers of a recipe."""
+
+    def scale(power: Power | None) -> Scale:
+        return ZERO if power is None else Scale(Rational(power.width), Rational(power.depth))
+
+    return {
+        name: SymbolicRole(*(scale(getattr(role, kind)) for kind in KINDS))
+        for name, role in recipe.parametrization.roles()
+    }
 
 
 def powers_of(recipe: Recipe) -> dict[Expr, Expr]:
@@ -132,8 +144,8 @@ def _no_saturation(activation: str, what: str, size: Scale) -> Iterator[Conditio
         )
 
 
-def forward(chain: Chain, roles: dict[str, SymbolicRole], layers: int, activation: str) -> None:
-    """Add the sizes at initialization to the chain."""
+def forward(chain: Chain, roles: dict[str, SymbolicRole], layers: int, activation: str, alpha: Expr = ALPHA) -> None:
+    """Add the sizes at initialization to the chain; ``alpha`` is a symbol or the recipe's own."""
     start = chain.add(
         Step(
             key="start",
@@ -188,7 +200,7 @@ def forward(chain: Chain, roles: dict[str, SymbolicRole], layers: int, activatio
             formula=r"L^{-\alpha}\prod_j\Gamma_j",
             because="a branch multiplies the size of the stream by its gains and by L^(-alpha)",
             scale=product(
-                Scale(Integer(0), -ALPHA),
+                Scale(Integer(0), -alpha),
                 gains_between(chain, 1, layers),
                 *(slope_of_activation(chain, layers, activation, j) for j in range(layers) if j > 0 or layers == 1),
             ),

@@ -255,7 +255,9 @@ class InfiniteWidth:
             quantity, role = observable.quantity, str(observable.role)
             whole: float | None = None
             if quantity == "output-update":
-                whole = 1
+                # The error signal is of order one, or as large as the output where that is what it is made of.
+                large = self.mean_square(Observable(quantity="output"))
+                whole = max(1, large) if self.recipe.optimizer.loss == "mse" else 1
             elif quantity == "feature-update":
                 whole = self.stream[-1]
             elif quantity in ("own-update", "total-update") and role in sizes:

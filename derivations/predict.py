@@ -1,7 +1,7 @@
 """``derive(recipe, observable)``: the symbolic chain with a recipe's powers put in.
 
-The chain is derived once for symbolic powers; a recipe is a substitution. A prediction keeps the steps
-it rests on, both in symbols and with the powers put in, and refuses an axis on which a condition of the
+The chain is derived with a recipe's powers put in, and once more for symbolic powers where they are asked for. A
+prediction keeps the steps it rests on, and refuses an axis on which a condition of the
 chain is broken: it then carries the reason, never a number.
 
 Worked line: ``derive(named_recipe("depth-mup"), own-update:1)`` is lambda_1^L - alpha + ... = -1/2 along L.
@@ -17,7 +17,7 @@ from typing import TypedDict
 import sympy
 
 from powercount.derivations.features import features
-from powercount.derivations.forward import forward, powers_of, symbolic_roles
+from powercount.derivations.forward import forward, placed_roles, symbolic_roles
 from powercount.derivations.recipe import AXES, Axis, Observable, Recipe
 from powercount.derivations.scale import Scale
 from powercount.derivations.steps import HOUSE, Chain, Step, plain
@@ -53,15 +53,16 @@ class PredictionRow(TypedDict):
 class Prediction:
     """The scale of an observable with the steps it rests on.
 
-    ``reasons`` holds, for each axis without an exponent, why there is none.
+    ``reasons`` holds, for each axis without an exponent, why there is none. The steps carry the recipe's own powers;
+    ``symbolic`` has the same steps for free ones.
     """
 
     recipe: Recipe
     observable: Observable
     scale: Scale
     steps: tuple[Step, ...]
-    placed: tuple[Scale, ...]
     reasons: tuple[tuple[Axis, str], ...] = ()
+    symbols: tuple[Scale, ...] | None = None
 
     def along(self, axis: Axis) -> sympy.Rational | None:
         """The exact power on one axis; None where there is none (see ``reason``)."""
@@ -72,6 +73,18 @@ class Prediction:
     def reason(self, axis: Axis) -> str | None:
         """Why that axis has no exponent."""
         return dict(self.reasons).get(axis)
+
+    @property
+    def placed(self) -> tuple[Scale, ...]:
+        """The scale of every step."""
+        return tuple(step.scale for step in self.steps)
+
+    @property
+    def symbolic(self) -> tuple[Scale, ...]:
+        """The scale of every step in symbols: ``symbols`` where given, else those of the chain it was derived by."""
+        if self.symbols is not None:
+            return self.symbols
+        return tuple(step.scale for step in chain_of(self.recipe).behind(str(self.observable)))
 
     @property
     def vanishes(self) -> bool:
@@ -104,11 +117,11 @@ class Prediction:
                     "symbol": step.symbol,
                     "formula": step.formula,
                     "because": step.because,
-                    "symbolic": str(step.scale),
-                    "scale": str(placed),
+                    "symbolic": str(symbolic),
+                    "scale": str(step.scale),
                     "source": step.source,
                 }
-                for step, placed in zip(self.steps, self.placed, strict=True)
+                for step, symbolic in zip(self.steps, self.symbolic, strict=True)
             ],
             "assumptions": list(self.assumptions),
             "sources": list(self.sources),
@@ -129,12 +142,12 @@ class Prediction:
         lines = [self.headline()]
         lines += [f"  no exponent along {axis}: {text}" for axis, text in self.reasons]
         lines.append("derivation:")
-        for number, (step, placed) in enumerate(zip(self.steps, self.placed, strict=True), start=1):
+        for number, (step, symbolic) in enumerate(zip(self.steps, self.symbolic, strict=True), start=1):
             lines += [
                 f"  {number}. {step.key}:  {plain(step.symbol)} = {plain(step.formula)}",
                 f"     because {step.because}",
-                f"     in symbols {step.scale}",
-                f"     here       {placed}",
+                f"     in symbols {symbolic}",
+                f"     here       {step.scale}",
             ]
         lines += ["assumptions:", *(f"  - {text}" for text in self.assumptions or ("none",))]
         lines += ["sources:", *(f"  - {text}" for text in self.sources)]
@@ -144,10 +157,10 @@ class Prediction:
         """The derivation as Markdown with LaTeX."""
         lines = [f"### {self.headline()}", ""]
         lines += [f"*No exponent along {axis}:* {text}.\n" for axis, text in self.reasons]
-        for number, (step, placed) in enumerate(zip(self.steps, self.placed, strict=True), start=1):
+        for number, (step, symbolic) in enumerate(zip(self.steps, self.symbolic, strict=True), start=1):
             lines.append(
                 f"{number}. ${step.symbol} = {step.formula}$: {step.because}. Scale "
-                f"${step.scale.latex()}$, here ${placed.latex()}$."
+                f"${symbolic.latex()}$, here ${step.scale.latex()}$."
             )
         lines += ["", "Assumptions: " + ("; ".join(self.assumptions) or "none") + "."]
         lines += ["", "Sources: " + "; ".join(self.sources) + "."]
@@ -171,11 +184,21 @@ def chain_of(recipe: Recipe) -> Chain:
     return symbolic_chain(recipe.block.layers, recipe.block.activation, recipe.optimizer.loss, zeros)
 
 
+@lru_cache(maxsize=1 << 12)
+def placed_chain(recipe: Recipe) -> Chain:
+    """The same derivation for the recipe's own powers."""
+    chain, alpha = Chain(), sympy.Rational(-recipe.parametrization.branch)
+    roles, layers, activation = placed_roles(recipe), recipe.block.layers, recipe.block.activation
+    forward(chain, roles, layers, activation, alpha)
+    updates(chain, roles, layers, activation, recipe.optimizer.loss, alpha)
+    features(chain, roles, layers, activation, alpha)
+    return chain
+
+
 def derive(recipe: Recipe, observable: Observable) -> Prediction:
     """The exponents of an observable under a recipe, with the derivation they came from."""
-    steps = chain_of(recipe).behind(str(observable))
-    values = powers_of(recipe)
-    placed = tuple(step.scale.at(values) for step in steps)
+    steps = placed_chain(recipe).behind(str(observable))
+    placed = tuple(step.scale for step in steps)
 
     def broken() -> Iterator[tuple[Axis, str]]:
         if placed[-1].zero:
@@ -185,7 +208,7 @@ def derive(recipe: Recipe, observable: Observable) -> Prediction:
         for axis in AXES:
             for step in steps:
                 for condition in step.conditions:
-                    if condition.axis == axis and not condition.holds(values):
+                    if condition.axis == axis and not condition.holds({}):
                         yield axis, condition.reason
 
     first: dict[Axis, str] = {}
@@ -196,7 +219,6 @@ def derive(recipe: Recipe, observable: Observable) -> Prediction:
         observable=observable,
         scale=placed[-1],
         steps=steps,
-        placed=placed,
         reasons=tuple(first.items()),
     )
 

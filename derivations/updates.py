@@ -12,7 +12,7 @@ the first internal layer is L^(c_1 - alpha). At alpha = 1/2 and c_1 = 0 it colla
 
 from __future__ import annotations
 
-from sympy import Integer
+from sympy import Expr, Integer
 
 from powercount.derivations.forward import (
     ALPHA,
@@ -25,7 +25,9 @@ from powercount.derivations.scale import ONE, Scale, added, aligned, product
 from powercount.derivations.steps import Chain, Step
 
 
-def updates(chain: Chain, roles: dict[str, SymbolicRole], layers: int, activation: str, loss: str) -> None:
+def updates(
+    chain: Chain, roles: dict[str, SymbolicRole], layers: int, activation: str, loss: str, alpha: Expr = ALPHA
+) -> None:
     """Add one step of SGD at base rate 1 to the chain."""
     bounded = loss == "cross-entropy"
     chain.add(
@@ -49,7 +51,7 @@ def updates(chain: Chain, roles: dict[str, SymbolicRole], layers: int, activatio
                 symbol=rf"|\delta_{j}|=|\partial\mathrm{{loss}}/\partial y_{j}|",
                 formula=rf"\chi\,g\,L^{{-\alpha}}\prod_{{i>{j}}}\Gamma_i",
                 because="the gradient passes the branch factor and the transposed matrices above",
-                scale=product(error, gradient, Scale(Integer(0), -ALPHA), gains_between(chain, j + 1, layers), slopes),
+                scale=product(error, gradient, Scale(Integer(0), -alpha), gains_between(chain, j + 1, layers), slopes),
                 parents=("error", "gradient", *gain_keys(j + 1, layers)),
             )
         )

@@ -35,8 +35,10 @@ WIDTHS: Final[tuple[int, ...]] = (64, 128, 256, 512)
 DEPTHS: Final[tuple[int, ...]] = (4, 8, 16, 32, 64)
 GROWTH_DEPTHS: Final[tuple[int, ...]] = (2, 4, 8)
 WIDENINGS: Final = 2
+LARGEST_NETWORK: Final = 1 << 25  # weights of one member
+MOST_WEIGHTS: Final = 1 << 31  # weights of all members: some twenty CPU seconds
 # Of half the distance to a rival exponent, an eighth, this much may be the declared error of a default sweep.
-ROOMY: Final = 0.08
+ROOMY: Final = 0.065
 RESERVE: Final = 0.98
 HALVED: Final = 0.02
 HALVINGS: Final = 6
@@ -50,7 +52,8 @@ def default_sweep(recipe: Recipe, axis: Axis, *, steps: int = 0) -> Sweep:
     doubling than the slowest correction at alpha = 1/2 asks for; where the stream grows faster than any
     power, small depths at a larger width, since noise and finite-width errors grow with depth as well. Real steps cost
     a training run for each role: one size fewer. Networks are then made wider until the declared error leaves seeds
-    enough room to decide: deep blocks and the squared loss ask for it.
+    enough room to decide: deep blocks and the squared loss ask for it. What a sweep may cost is bounded; where that
+    does not decide, the verdict says what would.
     """
     growing = derive(recipe, Observable(quantity="stream")).along("depth") is None
     sizes, fixed, seeds = (
@@ -63,15 +66,23 @@ def default_sweep(recipe: Recipe, axis: Axis, *, steps: int = 0) -> Sweep:
         sizes=sizes,
         fixed=fixed,
         seeds=seeds,
-        most_seeds=256,
+        most_seeds=512,
         steps=steps,
         examples=1 if steps else EXAMPLES,
     )
     for _ in range(WIDENINGS):
-        if FiniteSize.of(recipe, sweep).largest_error() <= ROOMY:
+        if FiniteSize.of(recipe, sweep).largest_error() <= ROOMY or weights(recipe, wider(sweep)) > LARGEST_NETWORK:
             break
         sweep = wider(sweep)
+    while sweep.most_seeds > 2 * sweep.seeds and sweep.most_seeds * weights(recipe, sweep) > MOST_WEIGHTS:
+        sweep = replace(sweep, most_seeds=sweep.most_seeds // 2)
     return sweep
+
+
+def weights(recipe: Recipe, sweep: Sweep) -> int:
+    """The hidden weights of one member at the largest size."""
+    width, depth = sweep.shapes()[-1]
+    return recipe.block.layers * depth * width**2
 
 
 def wider(sweep: Sweep) -> Sweep:

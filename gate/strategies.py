@@ -1,26 +1,53 @@
-"""Hypothesis strategies for recipes: what is valid, never how likely.
+"""Hypothesis strategies for what the command accepts: what is valid, never how likely.
 
-A drawn recipe has free powers on one axis and depth-mup's on the other, because a role whose share of a
-sum is n times another's would hide it at every depth that can be reached. It is built from scales, so that
+A drawn recipe has free powers on both axes. Along the axis that is measured it is built from scales, so that
 nothing has to be thrown away: the size of the stream, of every preactivation, and of the branch gain beta are
 drawn first (beta at most n^0 L^(-1/2), the line of stability; no growing input to a saturating activation),
-each gain is then split between multiplier and initial standard deviation at random, and rates are free.
-Everything shrinks to the plain: linear, one layer, powers of zero.
+each gain is then split between multiplier and initial standard deviation at random, and rates are free. On the other
+axis the powers are free as far as no role's share of a sum outgrows another's, since a share that is n times another
+hides it at every depth that can be reached: each role's own symmetry (m, sigma, lambda) -> (m + t, sigma - t,
+lambda - 2 t), one power for all rates, one for the readout. One role may start at exactly zero.
+
+A drawn question adds the data, and real steps where they are derived. Everything shrinks to the plain: linear, one
+layer, cross-entropy, powers of zero, one infinitesimal step on digits.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
 from hypothesis import strategies as st
 
 from powercount.derivations.named import named_recipe
-from powercount.derivations.recipe import ACTIVATIONS, Axis, Parametrization, Power, Recipe, Role
+from powercount.derivations.recipe import (
+    ACTIVATIONS,
+    LOSSES,
+    MOST_LAYERS,
+    Axis,
+    Block,
+    Optimizer,
+    Parametrization,
+    Recipe,
+    Role,
+    role_names,
+)
+from powercount.empirical.data import DATA
 
 SATURATING: Final = ("erf", "tanh")
-MOST_DRAWN_LAYERS: Final = 3
+STEPS: Final = (0, 1, 5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A recipe, the axis it is measured along, and how."""
+
+    recipe: Recipe
+    axis: Axis
+    data: str
+    steps: int
+    seed: int
 
 
 def quarters(low: int, high: int) -> st.SearchStrategy[Fraction]:
@@ -28,14 +55,10 @@ def quarters(low: int, high: int) -> st.SearchStrategy[Fraction]:
     return st.integers(min_value=low, max_value=high).map(lambda count: Fraction(count, 4))
 
 
-def _placed(old: Power, axis: Axis, value: Fraction) -> Power:
-    return replace(old, **{axis: value})
-
-
 @st.composite
-def drawn_recipes(draw: st.DrawFn, axis: Axis) -> Recipe:
-    """A recipe with free powers of n (axis "width") or L (axis "depth"), stable at initialization."""
-    layers = draw(st.integers(min_value=1, max_value=MOST_DRAWN_LAYERS))
+def drawn_recipes(draw: st.DrawFn, axis: Axis, most_layers: int = MOST_LAYERS) -> Recipe:
+    """A recipe with free powers of n and L, stable at initialization along ``axis``."""
+    layers = draw(st.integers(min_value=1, max_value=most_layers))
     activation = draw(st.sampled_from(ACTIVATIONS))
     base = named_recipe("depth-mup", layers=layers, activation=activation)
     sizes = quarters(-2, 0 if activation in SATURATING else 2)
@@ -51,24 +74,52 @@ def drawn_recipes(draw: st.DrawFn, axis: Axis) -> Recipe:
     else:
         gains.append(draw(quarters(-2, 2)))
         branch = beta - sum(gains, start=Fraction(0))
+    other: Axis = "depth" if axis == "width" else "width"
+    all_rates, of_readout = draw(quarters(-2, 2)), draw(quarters(-2, 2))
 
-    def role(old: Role, gain: Fraction) -> Role:
-        multiplier = draw(free)
+    def role(old: Role, gain: Fraction, extra: Fraction = Fraction(0)) -> Role:
+        multiplier, symmetry = draw(free), draw(quarters(-2, 2))
         assert old.init_std is not None
+        here = Role(
+            init_std=replace(old.init_std, **{axis: gain - multiplier}),
+            multiplier=replace(old.multiplier, **{axis: multiplier}),
+            learning_rate=replace(old.learning_rate, **{axis: draw(free)}),
+        )
+        assert here.init_std is not None
         return Role(
-            init_std=_placed(old.init_std, axis, gain - multiplier),
-            multiplier=_placed(old.multiplier, axis, multiplier),
-            learning_rate=_placed(old.learning_rate, axis, draw(free)),
+            init_std=here.init_std.shifted(other, -symmetry),
+            multiplier=here.multiplier.shifted(other, symmetry + extra),
+            learning_rate=here.learning_rate.shifted(other, all_rates - 2 * symmetry),
         )
 
     old = base.parametrization
-    return replace(
-        base,
+    made = Parametrization(
+        input=role(old.input, start),
+        hidden=tuple(role(each, gain - matrix) for each, gain in zip(old.hidden, gains, strict=True)),
+        readout=role(old.readout, draw(free), of_readout),
+        branch=branch,
+    )
+    zero = draw(st.one_of(st.none(), st.none(), st.none(), st.sampled_from(role_names(layers))))
+    if zero is not None:
+        plain = dict(made.roles())[zero]
+        made = made.with_role(zero, replace(plain, init_std=None))
+    return Recipe(
         name=f"drawn along {axis}",
-        parametrization=Parametrization(
-            input=role(old.input, start),
-            hidden=tuple(role(each, gain - matrix) for each, gain in zip(old.hidden, gains, strict=True)),
-            readout=role(old.readout, draw(free)),
-            branch=branch,
-        ),
+        block=Block(layers=layers, activation=activation),
+        optimizer=Optimizer(loss=draw(st.sampled_from(LOSSES))),
+        parametrization=made,
+    )
+
+
+@st.composite
+def drawn_questions(draw: st.DrawFn, axis: Axis, most_layers: int = MOST_LAYERS) -> Question:
+    """A drawn recipe with data, seed and steps; more than one real step only where nothing starts at zero."""
+    recipe = draw(drawn_recipes(axis, most_layers))
+    zeros = any(role.init_std is None for _, role in recipe.parametrization.roles())
+    return Question(
+        recipe=recipe,
+        axis=axis,
+        data=draw(st.sampled_from(DATA)),
+        steps=draw(st.sampled_from([each for each in STEPS if each <= 1 or not zeros])),
+        seed=draw(st.integers(min_value=0, max_value=2**20)),
     )

@@ -21,6 +21,7 @@ while sqrt(L) times the first matrix's share has not outgrown them (``depth_for_
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from sympy import Expr, Rational
@@ -77,8 +78,8 @@ def best_rate(recipe: Recipe, mode: str = "all") -> Prediction:
         recipe=recipe,
         observable=BEST_RATE,
         scale=steps[-1].scale.at(values),
-        steps=steps,
-        placed=tuple(step.scale.at(values) for step in steps),
+        steps=tuple(replace(step, scale=step.scale.at(values)) for step in steps),
+        symbols=tuple(step.scale for step in steps),
         reasons=tuple(broken.items()),
     )
 
