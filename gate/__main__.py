@@ -193,9 +193,9 @@ def show_derivation(given: argparse.Namespace) -> int:
 def show_measurement(given: argparse.Namespace) -> int:
     """Slopes, with no judgement."""
     from powercount.empirical.sweep import check_memory, measure
+    from powercount.recipes import gentle
     from powercount.report import print_table, progress_on_terminal
     from powercount.table import interval, number
-    from powercount.recipes import gentle
 
     recipe = recipe_asked(given.recipe, given)
     wanted = observables_asked(given.observable, recipe)
@@ -227,8 +227,8 @@ def show_measurement(given: argparse.Namespace) -> int:
 def show_verdicts(given: argparse.Namespace) -> int:
     """Derive, measure, judge; name the suspect where something contradicts."""
     from powercount.empirical.sweep import check_memory
-    from powercount.report import print_suspects, print_verdicts, progress_on_terminal
     from powercount.recipes import suspects, verify_axis
+    from powercount.report import print_suspects, print_verdicts, progress_on_terminal
 
     recipe = recipe_asked(given.recipe, given)
     claims = recipe if given.against is None else recipe_asked(given.against, given)

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 from powercount.derivations.recipe import Axis
 from powercount.empirical.sweep import Progress
+from powercount.recipes import Suspect
 from powercount.table import VERDICT_HEADER, verdict_cells
 from powercount.verdict import Verdict
-from powercount.recipes import Suspect
 
 COLOUR = {"AGREES": "green", "CONTRADICTS": "red", "UNDECIDED": "yellow"}
 
