@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Final
 
 from powercount.derivations.predict import Prediction, derive
-from powercount.derivations.recipe import AXES, Axis, Kind, Observable, Recipe, observables
+from powercount.derivations.recipe import AXES, Axis, Kind, Observable, Recipe, check_powers, observables
 from powercount.empirical.sweep import Progress, Sweep, check_memory, measure
 from powercount.finite_size import SMALL_STEPS, FiniteSize
 from powercount.verdict import CONFIDENCE, RIVAL, Verdict, judge
@@ -118,6 +118,7 @@ def verify_axis(
     wanted = tuple(asked) if asked is not None else observables(recipe.block.layers)
     chosen = sweep or default_sweep(claims, axis)
     check_memory(recipe, chosen)
+    check_powers(claims)
     chosen = gentle(claims, chosen) if chosen.steps else chosen
     values = FiniteSize.of(claims, chosen)
     predictions = [derive(claims, each) for each in wanted]

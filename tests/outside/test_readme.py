@@ -15,6 +15,7 @@ from powercount.claims.record import recorded
 from powercount.derivations.dynamics.first_step import first_step_limit
 from powercount.derivations.named import NAMED, named_recipe
 from powercount.derivations.recipe import ACTIVATIONS, MOST_LAYERS
+from powercount.door import CRASHED
 from powercount.recipe_file import read_recipe
 from powercount.verdict import FALSE_ALARM, RIVAL, SUITE_BUDGET, VERDICTS_IN_SUITE
 
@@ -44,7 +45,7 @@ def test_the_two_commands_are_whole():
 
 def test_numbers_are_the_codes():
     """Exit codes, budget, rival, powers a recipe has, most layers, activations, recipes: as in the code."""
-    for code in (AGREES, CONTRADICTS, BAD_INPUT, UNDECIDED, INTERRUPTED):
+    for code in (AGREES, CONTRADICTS, BAD_INPUT, UNDECIDED, CRASHED, INTERRUPTED):
         assert f"\n| {code} | " in README
     text = " ".join(README.split())
     assert f"one false alarm in {1 / SUITE_BUDGET} runs of {VERDICTS_IN_SUITE} verdicts: 1e-5 each" in text
