@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from powercount.empirical.sweep import Sweep
 
 DATA = ("digits", "gaussian")
+SMALLER = "choose smaller --sizes, or fewer --seeds or --steps"
 FARTHEST_RIVAL = 8  # as far as two powers that a recipe may have can lie from 0
 
 
@@ -190,6 +191,7 @@ def show_derivation(given: argparse.Namespace) -> int:
 def show_measurement(given: argparse.Namespace) -> int:
     """Slopes, with no judgement."""
     from powercount.empirical.sweep import check_memory, measure
+    from powercount.forecast import announce, sweeps
     from powercount.recipes import gentle
     from powercount.report import print_table, progress_on_terminal
     from powercount.table import interval, number
@@ -198,6 +200,7 @@ def show_measurement(given: argparse.Namespace) -> int:
     wanted = observables_asked(given.observable, recipe)
     sweep = sweep_asked(recipe, given.axis, given)
     check_memory(recipe, sweep)
+    announce(sweeps(recipe, [sweep]), SMALLER)
     sweep = gentle(recipe, sweep) if sweep.steps else sweep
     with progress_on_terminal(f"{recipe.name} along {given.axis}") as progress:
         rows = [each.as_row() for each in measure(recipe, wanted, sweep, progress=progress).values()]
@@ -224,6 +227,7 @@ def show_measurement(given: argparse.Namespace) -> int:
 def show_verdicts(given: argparse.Namespace) -> int:
     """Derive, measure, judge; name the suspect where something contradicts."""
     from powercount.empirical.sweep import check_memory
+    from powercount.forecast import announce, sweeps
     from powercount.recipes import suspects, verify_axis
     from powercount.report import print_suspects, print_verdicts, progress_on_terminal
 
@@ -243,11 +247,12 @@ def show_verdicts(given: argparse.Namespace) -> int:
     if not 0 < rival <= FARTHEST_RIVAL:
         raise UsageError(f"--rival {shown(given.rival)} must be positive, and at most {FARTHEST_RIVAL}")
     axes: tuple[Axis, ...] = AXES if given.axis is None else (given.axis,)
-    sweeps = {axis: sweep_asked(claims, axis, given) for axis in axes}
-    for sweep in sweeps.values():
+    planned = {axis: sweep_asked(claims, axis, given) for axis in axes}
+    for sweep in planned.values():
         check_memory(recipe, sweep)
+    announce(sweeps(recipe, planned.values()), SMALLER)
     found = {}
-    for axis, sweep in sweeps.items():
+    for axis, sweep in planned.items():
         with progress_on_terminal(f"{recipe.name} along {axis}") as progress:
             found[axis] = verify_axis(
                 recipe, axis, claims=claims, asked=wanted, sweep=sweep, rival=rival, progress=progress
