@@ -99,7 +99,16 @@ def timed(work: Callable[[], object], least: float = 0.01) -> float:
 
 @cache
 def this_machine() -> Machine:
-    """How fast this machine is, measured once."""
+    """How fast this machine is on one thread, measured once: threads that wait for each other spend CPU time too."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return _measured()
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _measured() -> Machine:
     generator = torch.Generator().manual_seed(0)
     weights, columns = torch.ones(8, 128, 128), torch.ones(8, 128, 32)
     numbers, long, short = torch.empty(1 << 18), torch.ones(1 << 17), torch.ones(16)
