@@ -55,6 +55,8 @@ def check_name(what: str, value: str, allowed: tuple[str, ...]) -> None:
 
 def printable(text: str) -> str:
     """The text with whatever a terminal would obey, and every end of a line, written as an escape."""
+    if text.isprintable():
+        return text
     return "".join(
         letter.encode("unicode_escape").decode("ascii")
         if unicodedata.category(letter)[0] == "C" or unicodedata.category(letter) in ("Zl", "Zp")

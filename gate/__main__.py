@@ -13,7 +13,6 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from powercount import __version__
@@ -45,7 +44,7 @@ from powercount.door import (
     complain,
     failed,
     open_streams,
-    shown,
+    rival_asked,
     silence_output,
     sizes,
 )
@@ -58,7 +57,6 @@ if TYPE_CHECKING:
 
 DATA = ("digits", "gaussian")
 SMALLER = "choose smaller --sizes, or fewer --seeds or --steps"
-FARTHEST_RIVAL = 8  # as far as two powers that a recipe may have can lie from 0
 
 
 def parser() -> Parser:
@@ -240,12 +238,7 @@ def show_verdicts(given: argparse.Namespace) -> int:
     wanted = observables_asked(given.observable, recipe)
     if given.sizes is not None and given.axis is None:
         raise UsageError("--sizes needs --axis width or --axis depth")
-    try:
-        rival = Fraction(given.rival)
-    except (ValueError, ZeroDivisionError):
-        raise UsageError(f"--rival {shown(given.rival)} is no fraction; write one such as 1/4") from None
-    if not 0 < rival <= FARTHEST_RIVAL:
-        raise UsageError(f"--rival {shown(given.rival)} must be positive, and at most {FARTHEST_RIVAL}")
+    rival = rival_asked(given.rival)
     axes: tuple[Axis, ...] = AXES if given.axis is None else (given.axis,)
     planned = {axis: sweep_asked(claims, axis, given) for axis in axes}
     for sweep in planned.values():

@@ -12,16 +12,18 @@ import argparse
 import codecs
 import io
 import os
+import re
 import shlex
 import sys
 import traceback
 import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from powercount.derivations.recipe import PowercountError, printable
+from powercount.derivations.recipe import MOST_POWER, PowercountError, printable
 from powercount.figure import check_folder
 
 AGREES, CONTRADICTS, BAD_INPUT, UNDECIDED, CRASHED, INTERRUPTED = 0, 1, 2, 3, 70, 130
@@ -72,6 +74,20 @@ def sizes(text: str) -> list[int]:
     if any(abs(size) > LARGEST_NUMBER for size in found):
         raise argparse.ArgumentTypeError(f"{shown(text)} is too large for a network; choose smaller --sizes")
     return found
+
+
+def rival_asked(text: str) -> Fraction:
+    """The distance to the nearest rival exponent: a short fraction or decimal, since 1e999999999 is a fraction too."""
+    short = re.fullmatch(r"[+-]?([0-9]{1,9}(/[0-9]{1,9})?|[0-9]{0,9}\.[0-9]{1,9})", text.strip())
+    try:
+        value = Fraction(text.strip()) if short else None
+    except ZeroDivisionError:
+        value = None
+    if value is None:
+        raise UsageError(f"--rival {shown(text)} is no fraction; write one such as 1/4")
+    if not 0 < value <= MOST_POWER:
+        raise UsageError(f"--rival {shown(text)} must be positive, and at most {MOST_POWER}, as the largest power is")
+    return value
 
 
 class Parser(argparse.ArgumentParser):

@@ -44,6 +44,7 @@ LEDGER: Final = {
     "transfer": 195.0,
     "coupling": 50.0,
     "digits": 60.0,
+    "page": 200.0,
     "convergence:c17_width": 330.0,
     "convergence:c17_depth": 230.0,
     "convergence:c17_solver": 190.0,

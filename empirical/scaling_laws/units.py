@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final, Literal
 
 import numpy as np
 
@@ -24,6 +25,9 @@ from powercount.empirical.scaling_laws.fit import (
     fit_axis,
     fit_joint,
 )
+
+# A step too far is no number: the optimizer takes a shorter one, and what is no number in the end is refused below.
+TRIALS: Final[dict[str, Literal["ignore"]]] = {"over": "ignore", "invalid": "ignore", "divide": "ignore"}
 
 
 def unit_of(losses: Losses) -> int:
@@ -58,10 +62,12 @@ def axis_law(losses: Losses, axis: str, at: Sequence[float], asked: Asked | None
     """``fit_axis`` in the table's own unit, whatever it is."""
     scaled, power = _in_unit(losses)
     try:
-        fit = fit_axis(scaled, axis, tuple(at), asked)
+        with np.errstate(**TRIALS):
+            fit = fit_axis(scaled, axis, tuple(at), asked)
     except (ArithmeticError, np.linalg.LinAlgError):
         raise _no_law(axis) from None
-    if not all(map(math.isfinite, (fit.exponent.value, fit.offset.value, fit.amplitude))):
+    seen = (fit.exponent.value, fit.offset.value, fit.amplitude, *(each.value for _, each in fit.predictions))
+    if not all(map(math.isfinite, seen)):
         raise _no_law(axis)
     return replace(
         fit,
@@ -76,7 +82,10 @@ def joint_law(losses: Losses, at: tuple[float, float], asked: Asked | None = Non
     """``fit_joint`` in the table's own unit, whatever it is."""
     scaled, power = _in_unit(losses)
     try:
-        fit = fit_joint(scaled, at, asked)
+        with np.errstate(**TRIALS):
+            fit = fit_joint(scaled, at, asked)
     except (ArithmeticError, np.linalg.LinAlgError):
         raise _no_law("N and D") from None
+    if not all(map(math.isfinite, (fit.difference.value, fit.offset.value, fit.prediction.value))):
+        raise _no_law("N and D")
     return replace(fit, offset=_back(fit.offset, power), prediction=_back(fit.prediction, power))

@@ -113,7 +113,11 @@ def show_claims(given: argparse.Namespace) -> int:
 
     asked = claims_asked(given.claims)
     announce(
-        ledger([claim.check for claim in asked], quick=given.quick, processes=given.jobs),
+        ledger(
+            [*(claim.check for claim in asked), *(["page"] if given.page else [])],
+            quick=given.quick,
+            processes=given.jobs,
+        ),
         "choose fewer --jobs or fewer claims",
         room=math.inf,  # few claims at a time need what each may take
     )

@@ -133,6 +133,7 @@ FLAGS = {
     "a rate without end": (["nfd", "--rate", "inf"], "not finite"),
     "no processes": (["claims", "C7", "--jobs", "0"], "at least 1 process"),
     "a rival without end": (["verify", "mup", "--rival", "9" * 5000], "--rival"),
+    "a rival of a billion digits": (["verify", "mup", "--rival", "1e999999999"], "no fraction"),
     "a rival out of reach": (["verify", "mup", "--rival", "1000"], "at most 8"),
     "a folder within a file": (["claims", "C7", "--folder", f"{__file__}/sub"], "choose another folder"),
     "a page where nothing can be": (["claims", "C7", "--page", "/proc/x"], "choose another folder"),
