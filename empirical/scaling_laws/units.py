@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, Literal
 
 import numpy as np
 
@@ -25,9 +24,6 @@ from powercount.empirical.scaling_laws.fit import (
     fit_axis,
     fit_joint,
 )
-
-# A step too far is no number: the optimizer takes a shorter one, and what is no number in the end is refused below.
-TRIALS: Final[dict[str, Literal["ignore"]]] = {"over": "ignore", "invalid": "ignore", "divide": "ignore"}
 
 
 def unit_of(losses: Losses) -> int:
@@ -58,11 +54,16 @@ def _no_law(axis: str) -> FitError:
     )
 
 
+def _trials() -> np.errstate:
+    """A step too far is no number: the optimizer takes a shorter one, and what is none in the end is refused."""
+    return np.errstate(over="ignore", invalid="ignore", divide="ignore")
+
+
 def axis_law(losses: Losses, axis: str, at: Sequence[float], asked: Asked | None = None) -> AxisFit:
     """``fit_axis`` in the table's own unit, whatever it is."""
     scaled, power = _in_unit(losses)
     try:
-        with np.errstate(**TRIALS):
+        with _trials():
             fit = fit_axis(scaled, axis, tuple(at), asked)
     except (ArithmeticError, np.linalg.LinAlgError):
         raise _no_law(axis) from None
@@ -82,7 +83,7 @@ def joint_law(losses: Losses, at: tuple[float, float], asked: Asked | None = Non
     """``fit_joint`` in the table's own unit, whatever it is."""
     scaled, power = _in_unit(losses)
     try:
-        with np.errstate(**TRIALS):
+        with _trials():
             fit = fit_joint(scaled, at, asked)
     except (ArithmeticError, np.linalg.LinAlgError):
         raise _no_law("N and D") from None

@@ -61,8 +61,8 @@ def word(draw):
 
 def sizes(draw, most):
     """Sizes of a sweep, mostly good ones."""
-    found = [str(draw.randint(1, most)) for _ in range(draw.randint(2, 4))]
-    if draw.random() < 0.15:
+    found = [str(draw.randint(1, most)) for _ in range(draw.choice((2, 3, 3, 4, 4)))]
+    if draw.random() < 0.1:
         found[0] = word(draw)
     return ",".join(found)
 
@@ -146,10 +146,12 @@ VALUES = (
 
 def changed(draw, text):
     """A recipe's text with a few changes."""
-    for _ in range(draw.choice((0, 1, 1, 1, 2, 5))):
+    for _ in range(draw.choice((0, 0, 1, 1, 1, 2, 5))):
         lines = text.split("\n")
         place = draw.randrange(len(lines))
-        kind = draw.choice(("value", "value", "power", "power", "power", "drop", "double", "letter", "noise", "deep"))
+        kind = draw.choice(
+            ("value", "power", "power", "power", "power", "power", "drop", "double", "letter", "noise", "deep")
+        )
         if kind == "value" and "=" in lines[place]:
             lines[place] = lines[place].split("=")[0] + "= " + draw.choice(VALUES)
         elif kind == "power":
