@@ -47,6 +47,7 @@ from powercount.door import (
     rival_asked,
     silence_output,
     sizes,
+    within_floats,
 )
 from powercount.dynamics import limit_command as limit
 from powercount.dynamics import transfer_command as transfer
@@ -199,7 +200,8 @@ def show_measurement(given: argparse.Namespace) -> int:
     sweep = sweep_asked(recipe, given.axis, given)
     check_memory(recipe, sweep)
     announce(sweeps(recipe, [sweep]), SMALLER)
-    sweep = gentle(recipe, sweep) if sweep.steps else sweep
+    with within_floats():
+        sweep = gentle(recipe, sweep) if sweep.steps else sweep
     with progress_on_terminal(f"{recipe.name} along {given.axis}") as progress:
         rows = [each.as_row() for each in measure(recipe, wanted, sweep, progress=progress).values()]
     if given.json:
@@ -246,7 +248,7 @@ def show_verdicts(given: argparse.Namespace) -> int:
     announce(sweeps(recipe, planned.values()), SMALLER)
     found = {}
     for axis, sweep in planned.items():
-        with progress_on_terminal(f"{recipe.name} along {axis}") as progress:
+        with progress_on_terminal(f"{recipe.name} along {axis}") as progress, within_floats():
             found[axis] = verify_axis(
                 recipe, axis, claims=claims, asked=wanted, sweep=sweep, rival=rival, progress=progress
             )

@@ -17,8 +17,8 @@ import shlex
 import sys
 import traceback
 import unicodedata
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -186,6 +186,18 @@ def failed(error: Exception, debug: bool) -> int:
     again = "please report it with the traceback above" if debug else "the same command with --debug prints where"
     complain(f"a bug of ours, and no verdict: {type(error).__name__}: {error}; {again}")
     return CRASHED
+
+
+@contextmanager
+def within_floats() -> Iterator[None]:
+    """Powers within bounds can still multiply to what no float holds: the input's fault, at these sizes."""
+    try:
+        yield
+    except OverflowError:
+        raise UsageError(
+            "the values expected of this recipe leave the range of floats at these sizes; choose smaller --sizes, "
+            "fewer --steps, or powers nearer to 0"
+        ) from None
 
 
 def command_line(arguments: Sequence[str]) -> str:

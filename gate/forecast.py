@@ -20,6 +20,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -214,5 +215,7 @@ def announce(forecast: Forecast, remedy: str, *, room: float = MEMORY_SHARE) -> 
         raise QuestionError(f"this takes {forecast}, more than eleven days; {remedy}")
     if forecast.memory > max(room * here, 2 * LOADED):
         raise QuestionError(f"this takes {forecast}, and this machine has {here / 2**30:.1f} GiB; {remedy}")
-    if forecast.most >= SHORT:
+    if forecast.most < SHORT:
+        return
+    with suppress(OSError):  # nobody reads it: the work goes on
         print(f"powercount: {forecast}, by a rough forecast", file=sys.stderr, flush=True)

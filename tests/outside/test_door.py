@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from powercount import __main__ as command
-from powercount.__main__ import AGREES, BAD_INPUT, main
+from powercount.__main__ import AGREES, BAD_INPUT, UNDECIDED, main
 from powercount.derivations.named import named_recipe
-from powercount.derivations.recipe import MOST_DENOMINATOR, MOST_POWER, QuestionError, Recipe
-from powercount.door import CRASHED
+from powercount.derivations.recipe import MOST_DENOMINATOR, MOST_POWER, PowercountError, QuestionError, Recipe
+from powercount.door import CRASHED, UsageError, within_floats
+from powercount.empirical.network import build
 from powercount.empirical.sweep import Sweep, measure
 from powercount.recipe_file import recipe_text
 from powercount.recipes import verify_axis
@@ -90,6 +91,19 @@ def test_powers_up_to_the_bound_are_derived(answer, tmp_path):
         assert answer("derive", path, *STREAM)[0] == AGREES
 
 
+def test_powers_whose_product_no_float_holds_are_refused(answer, tmp_path):
+    """Every power within its bound, and 60^(8 x 30) expected of them: one line, or a verdict that can be given."""
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD.replace('width = "0"', 'width = "8"').replace('width = "1"', 'width = "8"'))
+    flags = ["--axis", "width", "--sizes", "20,40,60", "--depth", "8", "--seeds", "4", "--steps", "1", *STREAM]
+    for verb in ("measure", "verify"):
+        found = answer(verb, path, *flags)
+        if found[0] not in (AGREES, UNDECIDED):
+            is_one_line(found, "leave the range of floats")
+    with pytest.raises(UsageError, match="choose smaller --sizes"), within_floats():
+        _ = 1e300**2
+
+
 def test_the_python_interface_refuses_the_same_powers():
     """``measure`` and ``verify`` refuse a power out of bounds before anything is drawn; ``derive`` has no bound."""
     far = named_recipe("mup").shifted("hidden1", "learning_rate", "width", 1000)
@@ -99,6 +113,10 @@ def test_the_python_interface_refuses_the_same_powers():
     for recipe, claims in ((far, None), (named_recipe("mup"), far)):
         with pytest.raises(QuestionError, match="hidden1 learning_rate width = 1000"):
             verify_axis(recipe, "width", claims=claims, sweep=sweep)
+    with pytest.raises(QuestionError, match="hidden1 learning_rate width = 1000"):
+        build(far, width=8, depth=2, seed=0)
+    with pytest.raises(PowercountError, match="seed = -1 is negative"):
+        Sweep(axis="width", sizes=(8, 16, 32), fixed=2, seed=-1)
     with pytest.raises(QuestionError, match="control characters"):
         Recipe(name="a\x1b[31m", parametrization=named_recipe("mup").parametrization)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import random
 import resource
 import signal
@@ -277,7 +278,12 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def fault(code, out, err, spent):
+def no_number(name):
+    """Called for NaN and Infinity, which JSON does not have."""
+    raise ValueError(name)
+
+
+def fault(line, code, out, err, spent):
     """What is wrong with an answer; None if nothing is."""
     if code not in DOCUMENTED:
         return f"exit code {code}"
@@ -286,6 +292,11 @@ def fault(code, out, err, spent):
             return f"refused after {spent:.1f} CPU seconds"
         if out or err.count("\n") != 1 or not err.startswith("powercount: ") or not err[:-1].isprintable():
             return "a refusal that is not one printable line"
+    elif "--json" in line and out:
+        try:
+            json.loads(out, parse_constant=no_number)
+        except ValueError as error:
+            return f"no JSON: {error}"
     if not all(line.isprintable() for line in err.splitlines()):
         return "standard error holds what a terminal would obey"
     return None
@@ -299,13 +310,13 @@ def test_no_input_gets_an_exception_out(kind, request, ledger, monkeypatch, tmp_
     (tmp_path / "file").write_text("a file")
     previous, before = signal.signal(signal.SIGALRM, give_up), peak()
     codes, slowest, faults = Counter(), 0.0, []
-    wanted = max(1, request.config.getoption("--fuzz") // len(KINDS))
+    wanted = max(1, -(-request.config.getoption("--fuzz") // len(KINDS)))
     try:
         for index in range(wanted):
             line, code, out, err, spent = shown(kind, index, Path("."))
             codes[code] += 1
             slowest = max(slowest, spent)
-            wrong = fault(code, out, err, spent)
+            wrong = fault(line, code, out, err, spent)
             if wrong is not None:
                 faults.append(f"shown({kind!r}, {index}): {wrong}\n  {[part[:200] for part in line]}\n  {err[:2000]}")
     finally:
@@ -325,10 +336,11 @@ def test_no_input_gets_an_exception_out(kind, request, ledger, monkeypatch, tmp_
 def test_the_fuzzer_can_say_no(monkeypatch, tmp_path):
     """Meta: a crash, a refusal of two lines, one that comes late, and what a terminal obeys are faults."""
     good = "powercount: no\n"
-    assert fault(BAD_INPUT, "", good, 1) is None
-    assert fault(AGREES, "x", "", 100) is None
+    assert fault([], BAD_INPUT, "", good, 1) is None
+    assert fault(["--json"], AGREES, '{"a": [1, null]}', "", 100) is None
+    assert fault(["--json"], AGREES, '{"a": NaN}', "", 1) is not None
     for bad in ((70, "", good, 1), (BAD_INPUT, "", good * 2, 1), (BAD_INPUT, "x", good, 1), (BAD_INPUT, "", good, 11)):
-        assert fault(*bad) is not None
-    assert fault(AGREES, "", "\x1b[2J\n", 1) is not None
+        assert fault([], *bad) is not None
+    assert fault([], AGREES, "", "\x1b[2J\n", 1) is not None
     monkeypatch.chdir(tmp_path)
     assert shown("arguments", 1, Path("."))[0] == shown("arguments", 1, Path("."))[0]
