@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,7 @@ from powercount.__main__ import AGREES, BAD_INPUT, main
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import QuestionError, observables
 from powercount.empirical.sweep import Sweep, measure
-from powercount.forecast import Forecast, announce, ledger, resampling, sweeps, trainings
+from powercount.forecast import Forecast, Machine, announce, ledger, resampling, sweep_seconds, sweeps, trainings
 
 # Rough by its own words: seconds differ twofold from run to run on a busy machine, and the model by as much.
 FACTOR = 4
@@ -68,6 +69,30 @@ def test_a_forecast_grows_with_the_work():
         2 * ledger(["transfer:c18"], quick=False, processes=1).least
     )
     assert resampling(200, 1000, 1).least == pytest.approx(2 * resampling(100, 1000, 1).least)
+
+
+def test_every_kind_of_work_is_counted():
+    """On machines where one kind of work alone costs a second: draws, products, elements, calls, each as derived."""
+    sweep = Sweep(axis="width", sizes=(8, 16, 32), fixed=3, seeds=4, most_seeds=4)
+    layers, depth, seeds, examples = 2, 3, 4, sweep.examples
+
+    def seconds(kind, **changes):
+        free = dict.fromkeys(("product", "draw", "element", "call"), 0.0)
+        return sweep_seconds(named_recipe("mup"), replace(sweep, **changes), seeds, Machine(**(free | {kind: 1.0})))
+
+    uses, squares, widths = layers * depth, 8**2 + 16**2 + 32**2, 8 + 16 + 32
+    assert seconds("draw") == seeds * uses * 32**2
+    assert seconds("product") == seeds * uses * squares * examples * (1 + 1.5 + layers + 1)
+    assert seconds("element") == seeds * uses * widths * examples * page.ELEMENTWISE
+    assert seconds("call") == len(sweep.sizes) * (uses + 2) * page.CALLS
+    # Real steps: every role alone and all together; forward and backward in float64, twice the price.
+    runs = 5 * (layers + 3)
+    more = seconds("product", steps=5) - seconds("product")
+    assert more == runs * seeds * uses * squares * examples * 3 * 2
+    more = seconds("element", steps=5) - seconds("element")
+    numbers, columns = squares * page.STEP_NUMBERS, widths * examples * page.STEP_ELEMENTS
+    assert more == runs * seeds * uses * (numbers + columns)
+    assert seconds("call", steps=5) > seconds("call") + runs * uses * page.STEP_CALLS
 
 
 def test_it_is_made_in_less_time_than_it_saves():

@@ -115,6 +115,8 @@ def test_the_python_interface_refuses_the_same_powers():
             verify_axis(recipe, "width", claims=claims, sweep=sweep)
     with pytest.raises(QuestionError, match="hidden1 learning_rate width = 1000"):
         build(far, width=8, depth=2, seed=0)
+    with pytest.raises(QuestionError, match="branch depth = 1000"):
+        build(named_recipe("mup").shifted("branch", "multiplier", "depth", 1000), width=8, depth=2, seed=0)
     with pytest.raises(PowercountError, match="seed = -1 is negative"):
         Sweep(axis="width", sizes=(8, 16, 32), fixed=2, seed=-1)
     with pytest.raises(QuestionError, match="control characters"):
@@ -171,6 +173,14 @@ def test_an_argument_out_of_bounds_is_refused_in_one_line(name, answer):
     """Before anything is measured: seeds, numbers no one has, places that cannot be written, texts without end."""
     arguments, remedy = FLAGS[name]
     is_one_line(answer(*arguments), remedy)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is Linux's")
+def test_a_full_disk_is_seen_before_anything_is_measured(answer, monkeypatch):
+    """A folder may be opened for writing and have no room: it is tried, not asked."""
+    with open("/dev/full", "wb") as full:
+        monkeypatch.setattr("tempfile.TemporaryFile", lambda dir: full)
+        is_one_line(answer("claims", "C7", "--folder", "/tmp"), "No space left on device")
 
 
 def crash(*_):

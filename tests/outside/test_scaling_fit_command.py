@@ -213,6 +213,32 @@ def test_the_unit_of_the_loss_changes_no_exponent(answer, table, power):
     assert other["prediction"]["value"] == pytest.approx(one["prediction"]["value"] * 2.0**power, rel=1e-9)
 
 
+def test_the_unit_changes_no_joint_exponent(answer, table):
+    """Along N and D together as well: a - b and its interval as they are, offset and prediction times 2^-1000."""
+    found = []
+    for power in (0, -1000):
+        generator, lines = np.random.default_rng(1), ["N,D,loss"]
+        for n, d in ((n, d) for n in SIZES[:5] for d in SIZES[:5] for _ in range(4)):
+            loss = (0.1 + n**-0.5 + d**-0.7) * float(generator.normal(1, 0.01))
+            lines.append(f"{n},{d},{loss * 2.0**power!r}")
+        found.append(json.loads(answer(*FIT, table("\n".join(lines)), "--json")[1])[0]["duality"])
+    one, other = found
+    # 1e-6: the optimizer stops at its own tolerance, from a start that rounds differently.
+    for key in ("difference", "low", "high"):
+        assert other[key] == pytest.approx(one[key], rel=1e-6)
+    for key in ("prediction", "offset"):
+        assert other[key]["value"] == pytest.approx(one[key]["value"] * 2.0**-1000, rel=1e-6)
+
+
+def test_an_optimizer_that_steps_too_far_warns_of_nothing(answer, table):
+    """Scattered losses on a grid: the joint law tries steps whose exponential is no float, and takes shorter ones."""
+    losses = [1.38, 0.73, 4.97, 1.31, 0.27, 2.48, 26.06, 10.68, 0.18, 0.05, 0.22, 1.12, 0.01, 0.59, 0.05, 0.17]
+    rows = [f"{1 + place % 4},{1 + place // 4},{loss}" for place, loss in enumerate(losses)]
+    code, _, err = answer(*FIT, table("\n".join(["N,D,loss", *rows])), "--resamples", "200")
+    assert code in (AGREES, UNDECIDED, BAD_INPUT)
+    assert all(line.startswith("powercount: ") for line in err.splitlines())
+
+
 def test_losses_at_the_ends_of_floats_are_fitted_and_drawn(answer, table, tmp_path):
     """4e-300 and 4e300, whose squares are no floats: the same exponent, and a figure."""
     found = []
