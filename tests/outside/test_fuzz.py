@@ -292,7 +292,7 @@ def fault(line, code, out, err, spent):
             return f"refused after {spent:.1f} CPU seconds"
         if out or err.count("\n") != 1 or not err.startswith("powercount: ") or not err[:-1].isprintable():
             return "a refusal that is not one printable line"
-    elif "--json" in line and out:
+    elif "--json" in line and out and not {"--help", "--version"} & set(line):
         try:
             json.loads(out, parse_constant=no_number)
         except ValueError as error:
