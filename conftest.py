@@ -17,8 +17,9 @@ settings.register_profile("powercount-ci", LAW, derandomize=True, database=None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--quick``: a tenth of the drawn recipes and fewer named ones, for the other torch versions."""
+    """``--quick``: a tenth of the drawn recipes and fewer named ones, for the other torch versions; ``--fuzz N``."""
     parser.addoption("--quick", action="store_true", help="draw fewer recipes and measure fewer named ones")
+    parser.addoption("--fuzz", type=int, default=300, help="inputs nobody wrote, for tests/outside/test_fuzz.py (300)")
 
 
 def pytest_configure(config: pytest.Config) -> None:

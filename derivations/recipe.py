@@ -18,6 +18,7 @@ Both sides of the house read this module; nothing else is shared between them.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -27,6 +28,10 @@ ACTIVATIONS: Final = ("linear", "relu", "abs", "erf", "tanh", "gelu", "silu")
 OPTIMIZERS: Final = ("sgd",)
 LOSSES: Final = ("cross-entropy", "mse")
 MOST_LAYERS: Final = 8
+# A factor stays a float32 number at every width that can be built: (2^15)^8 = 2^120, and float32 ends at 2^128.
+MOST_POWER: Final = 8
+# Powers closer than 1/100 are nearer to each other than the narrowest interval a measurement is asked for.
+MOST_DENOMINATOR: Final = 100
 
 Axis = Literal["width", "depth"]
 Kind = Literal["init_std", "multiplier", "learning_rate"]
@@ -46,6 +51,28 @@ def check_name(what: str, value: str, allowed: tuple[str, ...]) -> None:
     """Raise ``QuestionError`` unless ``value`` is one of the ``allowed`` names of ``what``."""
     if value not in allowed:
         raise QuestionError(f"unknown {what} {value!r}; choose one of: {', '.join(allowed)}")
+
+
+def printable(text: str) -> str:
+    """The text with whatever a terminal would obey, and every end of a line, written as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter.encode("unicode_escape").decode("ascii")
+        if unicodedata.category(letter)[0] == "C" or unicodedata.category(letter) in ("Zl", "Zp")
+        else letter
+        for letter in text
+    )
+
+
+def check_power(place: str, value: Fraction) -> None:
+    """Raise ``QuestionError`` unless a power is one that a network can be built with and a measurement tell."""
+    if abs(value) > MOST_POWER or value.denominator > MOST_DENOMINATOR:
+        long = max(abs(value.numerator), value.denominator) >= 10**20
+        raise QuestionError(
+            f"{place} = {'a number of more than 20 digits' if long else value}: a power lies between -{MOST_POWER} and "
+            f"{MOST_POWER} and has a denominator of at most {MOST_DENOMINATOR}; write one such as -1/2"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +169,8 @@ class Recipe:
     optimizer: Optimizer = Optimizer()
 
     def __post_init__(self) -> None:
+        if printable(self.name) != self.name:
+            raise QuestionError(f"name {self.name!r} holds control characters; write plain text")
         roles, layers = len(self.parametrization.hidden), self.block.layers
         if roles > layers:
             raise QuestionError(f"{roles} hidden roles but layers = {layers}; drop hidden{layers + 1} or raise layers")
@@ -183,6 +212,17 @@ class Recipe:
                     yield name, kind, "width"
                     yield name, kind, "depth"
         yield "branch", "multiplier", "depth"
+
+
+def check_powers(recipe: Recipe) -> None:
+    """Raise ``QuestionError`` unless a network can be built with every power; ``derive`` asks for no bound."""
+    for name, role in recipe.parametrization.roles():
+        for kind in KINDS:
+            power: Power | None = getattr(role, kind)
+            if power is not None:
+                for axis in AXES:
+                    check_power(f"{name} {kind} {axis}", power.along(axis))
+    check_power("branch depth", recipe.parametrization.branch)
 
 
 def role_names(layers: int) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from powercount.derivations.recipe import Recipe
+from powercount.derivations.recipe import Recipe, check_powers
 from powercount.empirical.activations import ACTIVATION
 from powercount.empirical.data import CLASSES, FEATURES
 
@@ -57,4 +57,5 @@ class ResidualNet(nn.Module):
 
 def build(recipe: Recipe, width: int, depth: int, seed: int) -> ResidualNet:
     """The network of a recipe at one size, its weights drawn from ``seed``."""
+    check_powers(recipe)
     return ResidualNet(recipe, width, depth, torch.Generator().manual_seed(seed))

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from powercount.derivations.recipe import Axis, Observable, PowercountError, Recipe
+from powercount.derivations.recipe import Axis, Observable, PowercountError, Recipe, check_powers
 from powercount.empirical.data import DATA
 from powercount.empirical.ensemble import Draws, Ensemble, chunks, draw_ensemble
 from powercount.empirical.fit import Estimate, State, fit_ratio, fit_slope, total
@@ -71,6 +71,8 @@ class Sweep:
             raise SweepError(
                 f"seeds = {self.seeds}, at most {self.most_seeds}: use at least 2, and no more than the most"
             )
+        if self.seed < 0:
+            raise SweepError(f"seed = {self.seed} is negative; give 0 or more")
         if self.examples < 1 or self.steps < 0 or self.rate <= 0:
             raise SweepError("examples is at least 1, steps at least 0 and rate positive")
         if self.steps and self.examples != 1:
@@ -225,6 +227,7 @@ def measure(
     wanted)`` is called as they come in.
     """
     check_memory(recipe, sweep)
+    check_powers(recipe)
     started = time.process_time()
     if sweep.steps:
         squares, fitted = _real_steps(recipe, asked, sweep, half_widths or {}, progress)

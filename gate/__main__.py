@@ -1,7 +1,8 @@
 """The command ``powercount``: laws, derive, measure, verify; claims, nfd, transfer; scaling-law.
 
 Exit codes: 0 agrees (or nothing to judge), 1 contradicts, 3 undecided, 2 bad usage or bad input, with one
-line that names the value and the remedy. ``laws`` and ``derive`` never import torch.
+line that names the value and the remedy, 70 a bug of ours, 130 interrupted (see ``door``). ``laws`` and ``derive``
+never import torch.
 """
 
 from __future__ import annotations
@@ -9,11 +10,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from powercount import __version__
@@ -32,6 +31,24 @@ from powercount.derivations.recipe import (
     observable_named,
     observables,
 )
+from powercount.door import (
+    AGREES,
+    BAD_INPUT,
+    CONTRADICTS,
+    INTERRUPTED,
+    UNDECIDED,
+    Parser,
+    UsageError,
+    check_given,
+    command_line,
+    complain,
+    failed,
+    open_streams,
+    rival_asked,
+    silence_output,
+    sizes,
+    within_floats,
+)
 from powercount.dynamics import limit_command as limit
 from powercount.dynamics import transfer_command as transfer
 from powercount.scaling_laws import fit_command as scaling_law
@@ -39,28 +56,8 @@ from powercount.scaling_laws import fit_command as scaling_law
 if TYPE_CHECKING:
     from powercount.empirical.sweep import Sweep
 
-AGREES, CONTRADICTS, BAD_INPUT, UNDECIDED, INTERRUPTED = 0, 1, 2, 3, 130
 DATA = ("digits", "gaussian")
-
-
-class UsageError(PowercountError):
-    """The command line itself is wrong."""
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line with a remedy."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise instead of printing the usage and leaving."""
-        raise UsageError(f"{message}; see {self.prog} --help")
-
-
-def sizes(text: str) -> list[int]:
-    """Comma-separated whole numbers."""
-    try:
-        return [int(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of sizes such as 4,8,16,32") from None
+SMALLER = "choose smaller --sizes, or fewer --seeds or --steps"
 
 
 def parser() -> Parser:
@@ -193,6 +190,7 @@ def show_derivation(given: argparse.Namespace) -> int:
 def show_measurement(given: argparse.Namespace) -> int:
     """Slopes, with no judgement."""
     from powercount.empirical.sweep import check_memory, measure
+    from powercount.forecast import announce, sweeps
     from powercount.recipes import check_gentle, gentle
     from powercount.report import print_table, progress_on_terminal
     from powercount.table import interval, number
@@ -201,7 +199,9 @@ def show_measurement(given: argparse.Namespace) -> int:
     wanted = observables_asked(given.observable, recipe)
     sweep = sweep_asked(recipe, given.axis, given)
     check_memory(recipe, sweep)
-    sweep = check_gentle(recipe, wanted, gentle(recipe, sweep)) if sweep.steps else sweep
+    announce(sweeps(recipe, [sweep]), SMALLER)
+    with within_floats():
+        sweep = check_gentle(recipe, wanted, gentle(recipe, sweep)) if sweep.steps else sweep
     with progress_on_terminal(f"{recipe.name} along {given.axis}") as progress:
         rows = [each.as_row() for each in measure(recipe, wanted, sweep, progress=progress).values()]
     if given.json:
@@ -228,6 +228,7 @@ def show_verdicts(given: argparse.Namespace) -> int:
     """Derive, measure, judge; name the suspect where something contradicts."""
     from powercount.empirical.sweep import check_memory
     from powercount.explain import explain
+    from powercount.forecast import announce, sweeps
     from powercount.recipes import verify_axis
     from powercount.report import print_suspects, print_verdicts, progress_on_terminal
 
@@ -240,19 +241,15 @@ def show_verdicts(given: argparse.Namespace) -> int:
     wanted = observables_asked(given.observable, recipe)
     if given.sizes is not None and given.axis is None:
         raise UsageError("--sizes needs --axis width or --axis depth")
-    try:
-        rival = Fraction(given.rival)
-    except (ValueError, ZeroDivisionError):
-        raise UsageError(f"--rival {given.rival!r} is no fraction; write one such as 1/4") from None
-    if rival <= 0:
-        raise UsageError(f"--rival {given.rival} must be positive")
+    rival = rival_asked(given.rival)
     axes: tuple[Axis, ...] = AXES if given.axis is None else (given.axis,)
-    sweeps = {axis: sweep_asked(claims, axis, given) for axis in axes}
-    for sweep in sweeps.values():
+    planned = {axis: sweep_asked(claims, axis, given) for axis in axes}
+    for sweep in planned.values():
         check_memory(recipe, sweep)
+    announce(sweeps(recipe, planned.values()), SMALLER)
     found = {}
-    for axis, sweep in sweeps.items():
-        with progress_on_terminal(f"{recipe.name} along {axis}") as progress:
+    for axis, sweep in planned.items():
+        with progress_on_terminal(f"{recipe.name} along {axis}") as progress, within_floats():
             found[axis] = verify_axis(
                 recipe, axis, claims=claims, asked=wanted, sweep=sweep, rival=rival, progress=progress
             )
@@ -269,7 +266,7 @@ def show_verdicts(given: argparse.Namespace) -> int:
             if any(verdict.outcome == "CONTRADICTS" for verdict in each):
                 print_suspects(axis, explain(claims, each))
         if outcomes != {"AGREES"}:
-            print(f"\nrepeat with: {shlex.join(['powercount', *sys.argv[1:]])}")
+            print(f"\nrepeat with: {command_line(given.arguments)}")
     if "CONTRADICTS" in outcomes:
         return CONTRADICTS
     return UNDECIDED if "UNDECIDED" in outcomes else AGREES
@@ -288,25 +285,37 @@ VERBS = {
 RESUMABLE = ("claims", "nfd", "transfer")
 
 
+def answer(arguments: Sequence[str]) -> int:
+    """Read the command line, do what it asks, and see that the answer reached its reader."""
+    try:
+        given = parser().parse_args(arguments, argparse.Namespace(debug=False, arguments=tuple(arguments)))
+        check_given(given)
+        code = VERBS[given.verb](given)
+    except SystemExit as left:  # --help and --version
+        code = int(left.code or AGREES)
+    sys.stdout.flush()
+    return code
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    verb = ""
+    asked = sys.argv[1:] if arguments is None else list(arguments)
+    open_streams()
     try:
-        given = parser().parse_args(arguments)
-        verb = given.verb
-        code = VERBS[given.verb](given)
-        sys.stdout.flush()
-        return code
-    except PowercountError as error:
-        print(f"powercount: {error}", file=sys.stderr)
-        return BAD_INPUT
+        return answer(asked)
     except KeyboardInterrupt:
-        kept = "what is done is kept; the same command goes on" if verb in RESUMABLE else "nothing was written"
-        print(f"powercount: interrupted; {kept}", file=sys.stderr)
+        resumes = any(verb in asked for verb in RESUMABLE)
+        kept = "what is done is kept; the same command goes on" if resumes else "nothing was written"
+        complain(f"interrupted; {kept}")
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence_output()
         return AGREES
+    except PowercountError as error:
+        complain(str(error))
+        return BAD_INPUT
+    except Exception as error:
+        return failed(error, debug="--debug" in asked)
 
 
 def run() -> NoReturn:

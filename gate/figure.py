@@ -1,8 +1,8 @@
-"""Where a verb's figure goes, checked before anything is measured."""
+"""Where a verb's figure and other files go, checked before anything is measured."""
 
 from __future__ import annotations
 
-import os
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -20,5 +20,18 @@ def check_figure(path: Path | None) -> None:
     folder = path.absolute().parent
     if not folder.is_dir() or path.is_dir():
         raise QuestionError(f"--plot {path}: there is no folder {path.parent}, or the name is a folder's; name a file")
-    if not os.access(folder, os.W_OK):
-        raise QuestionError(f"--plot {path}: cannot write in {path.parent}; choose another folder")
+    check_folder(folder, "--plot")
+
+
+def check_folder(folder: Path, flag: str) -> None:
+    """Raise ``QuestionError`` unless the folder, or the nearest above it that exists, can be written in.
+
+    A file is written there and is gone at once: permissions do not tell (root may write anywhere, but not in /proc).
+    """
+    try:
+        nearest = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+        with tempfile.TemporaryFile(dir=nearest) as trial:
+            trial.write(b"0" * 4096)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "no path"
+        raise QuestionError(f"{flag} {folder}: cannot write there ({why}); choose another folder") from None

@@ -21,7 +21,9 @@ A power is a whole number or a fraction in quotes: "-1/2". Decimal floats are re
 from __future__ import annotations
 
 import re
+import reprlib
 import sys
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +37,8 @@ from powercount.derivations.recipe import (
     PowercountError,
     Recipe,
     Role,
+    check_power,
+    printable,
     role_names,
 )
 
@@ -44,6 +48,8 @@ else:
     import tomli as tomllib
 
 ZERO: Final = "zero"
+LONGEST_FILE: Final = 1 << 20  # characters; a recipe of eight internal layers has 2,000
+LONGEST_NAME: Final = 200
 Table = dict[str, Any]
 
 
@@ -52,14 +58,31 @@ class RecipeFileError(PowercountError):
 
 
 def _power(text: object, place: str) -> Fraction:
-    if isinstance(text, str) and re.fullmatch(r"[+-]?\d+(/\d+)?", text.strip()):
-        try:
-            return Fraction(text.strip())
-        except ZeroDivisionError:
-            pass
+    value = None
+    if isinstance(text, str) and re.fullmatch(r"[+-]?[0-9]{1,20}(/[0-9]{1,20})?", text.strip()):
+        with suppress(ZeroDivisionError):
+            value = Fraction(text.strip())
     elif isinstance(text, int) and not isinstance(text, bool):
-        return Fraction(text)
-    raise RecipeFileError(f'{place} = {text!r} is no rational power; write a whole number or a fraction such as "-1/2"')
+        value = Fraction(text)
+    if value is None:
+        raise RecipeFileError(
+            f'{place} = {_shown(text)} is no rational power; write a whole number or a fraction such as "-1/2"'
+        )
+    check_power(place, value)
+    return value
+
+
+def _shown(value: object) -> str:
+    """A value of the file, cut where it is long or deep."""
+    return reprlib.repr(value)
+
+
+def _text(source: Table, key: str, place: str, default: str) -> str:
+    """A short text, or its default."""
+    value = source.get(key, default)
+    if not isinstance(value, str) or len(value) > LONGEST_NAME:
+        raise RecipeFileError(f"{place} = {_shown(value)} must be a text of at most {LONGEST_NAME} characters")
+    return value
 
 
 def _table(source: Table, key: str, place: str, allowed: tuple[str, ...]) -> Table:
@@ -70,10 +93,10 @@ def _table(source: Table, key: str, place: str, allowed: tuple[str, ...]) -> Tab
 
 def _checked(value: object, place: str, allowed: tuple[str, ...]) -> Table:
     if not isinstance(value, dict):
-        raise RecipeFileError(f"{place} = {value!r} must be a table with: {', '.join(allowed)}")
+        raise RecipeFileError(f"{place} = {_shown(value)} must be a table with: {', '.join(allowed)}")
     for key in value:
         if key not in allowed:
-            raise RecipeFileError(f"unknown entry {key!r} in [{place}]; it may have: {', '.join(allowed)}")
+            raise RecipeFileError(f"unknown entry {_shown(key)} in [{place}]; it may have: {', '.join(allowed)}")
     return value
 
 
@@ -101,13 +124,17 @@ def recipe_from(text: str, place: str = "recipe") -> Recipe:
         source = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RecipeFileError(f"{place} is not valid TOML: {error}") from None
+    except (ValueError, RecursionError):  # a number of more digits than Python reads, or brackets without end
+        raise RecipeFileError(
+            f"{place} is no recipe: a number of thousands of digits, or tables too deep; powers are short fractions"
+        ) from None
     if "block" not in source:
         raise RecipeFileError(f"[block] is missing in {place}; add it with: layers, activation")
     block = _table(source, "block", "block", ("layers", "activation"))
     layers = block.get("layers", 2)
     if not isinstance(layers, int) or isinstance(layers, bool):
-        raise RecipeFileError(f"block layers = {layers!r} must be a whole number of internal layers")
-    made = Block(layers=layers, activation=str(block.get("activation", "relu")))
+        raise RecipeFileError(f"block layers = {_shown(layers)} must be a whole number of internal layers")
+    made = Block(layers=layers, activation=_text(block, "activation", "block activation", "relu"))
     roles = role_names(layers)
     known = ("name", "block", "optimizer", "branch", *roles)
     extra = [key for key in source if key not in known]
@@ -115,13 +142,16 @@ def recipe_from(text: str, place: str = "recipe") -> Recipe:
     if hidden:
         raise RecipeFileError(f"[{hidden[0]}] but layers = {layers}: drop it, or raise layers")
     if extra:
-        raise RecipeFileError(f"unknown entry {extra[0]!r} in {place}; it may have: {', '.join(known)}")
+        raise RecipeFileError(f"unknown entry {_shown(extra[0])} in {place}; it may have: {', '.join(known)}")
     optimizer = _checked(source.get("optimizer", {}), "optimizer", ("name", "loss"))
     branch = _table(source, "branch", "branch", ("depth",))
     return Recipe(
-        name=str(source.get("name", place)),
+        name=_text(source, "name", "name", printable(place)[-LONGEST_NAME:]),
         block=made,
-        optimizer=Optimizer(name=str(optimizer.get("name", "sgd")), loss=str(optimizer.get("loss", "cross-entropy"))),
+        optimizer=Optimizer(
+            name=_text(optimizer, "name", "optimizer name", "sgd"),
+            loss=_text(optimizer, "loss", "optimizer loss", "cross-entropy"),
+        ),
         parametrization=Parametrization(
             input=_role(source, "input"),
             hidden=tuple(_role(source, name) for name in roles[1:-1]),
@@ -134,11 +164,16 @@ def recipe_from(text: str, place: str = "recipe") -> Recipe:
 def read_recipe(path: str | Path) -> Recipe:
     """The recipe in a TOML file."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        with Path(path).open(encoding="utf-8") as file:
+            text = file.read(LONGEST_FILE + 1)  # a device has no end
     except OSError as error:
         raise RecipeFileError(f"cannot read {path}: {error.strerror}; give a named recipe or a TOML file") from None
     except UnicodeDecodeError:
         raise RecipeFileError(f"{path} is not UTF-8 text; a recipe is a TOML file") from None
+    except ValueError:
+        raise RecipeFileError(f"{path} is no path; give a named recipe or a TOML file") from None
+    if len(text) > LONGEST_FILE:
+        raise RecipeFileError(f"{path} has more than {LONGEST_FILE} characters; a recipe is a short TOML file")
     return recipe_from(text, str(path))
 
 

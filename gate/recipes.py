@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powercount.derivations.predict import Prediction, derive
-from powercount.derivations.recipe import AXES, Axis, Observable, QuestionError, Recipe, observables
+from powercount.derivations.recipe import AXES, Axis, Observable, QuestionError, Recipe, check_powers, observables
 from powercount.empirical.ensemble import draw_ensemble
 from powercount.empirical.sweep import (
     EXAMPLES,
@@ -187,6 +187,7 @@ def verify_axis(
     wanted = tuple(asked) if asked is not None else observables(recipe.block.layers)
     chosen = sweep or default_sweep(claims, axis)
     check_memory(recipe, chosen)
+    check_powers(claims)
     if chosen.steps:
         check_steps(claims, chosen)
         chosen = check_gentle(claims, wanted, gentle(claims, chosen))

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from powercount.derivations.recipe import Axis
+from powercount.derivations.recipe import Axis, printable
 from powercount.empirical.sweep import Progress
 from powercount.explain import SHOWN, Explanation
 from powercount.table import VERDICT_HEADER, verdict_cells
@@ -18,15 +18,19 @@ COLOUR = {"AGREES": "green", "CONTRADICTS": "red", "UNDECIDED": "yellow"}
 def print_table(
     title: str, header: Sequence[str], rows: Sequence[Sequence[str]], colours: Mapping[str, str] = COLOUR
 ) -> None:
-    """A table on standard output; on a terminal ``colours`` says which cells wear one."""
+    """A table on standard output; on a terminal ``colours`` says which cells wear one.
+
+    Titles and cells may hold a user's own names: they are text, never markup or what a terminal would obey.
+    """
+    title, rows = printable(title), [[printable(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
         from rich.console import Console
-        from rich.markup import escape
-        from rich.table import Table
+        from rich.table import Column, Table
+        from rich.text import Text
 
-        table = Table(*header, title=title, title_justify="left")
+        table = Table(*(Column(Text(name)) for name in header), title=Text(title), title_justify="left")
         for row in rows:
-            table.add_row(*(f"[{colours[cell]}]{cell}[/]" if cell in colours else escape(cell) for cell in row))
+            table.add_row(*(Text(cell, style=colours.get(cell, "")) for cell in row))
         Console().print(table)
         return
     print(title)
@@ -67,8 +71,10 @@ def progress_on_terminal(title: str) -> Iterator[Progress | None]:
         yield None
         return
     from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=None)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(printable(title), total=None)
         yield lambda done, wanted: bar.update(task, completed=done, total=wanted)

@@ -8,6 +8,7 @@
 6. ``flow``           the two-layer linear network and its reduced gradient flow
 7. ``lasso``          a diagonal linear network with weight decay
 8. ``fit``            a user's table of losses: power laws with an offset, and their intervals
+9. ``units``          the same fits of a loss in any unit
 
 Nothing is imported here.
 """

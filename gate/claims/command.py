@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import signal
 import sys
@@ -108,7 +109,18 @@ def show_claims(given: argparse.Namespace) -> int:
         else:
             print_ledger(rows)
         return AGREES
+    from powercount.forecast import announce, ledger
+
     asked = claims_asked(given.claims)
+    announce(
+        ledger(
+            [*(claim.check for claim in asked), *(["page"] if given.page else [])],
+            quick=given.quick,
+            processes=given.jobs,
+        ),
+        "choose fewer --jobs or fewer claims",
+        room=math.inf,  # few claims at a time need what each may take
+    )
     study = Study(quick=given.quick, seed=given.seed, folder=given.folder or kept_in("claims"), say=say_on_terminal)
     found = measured(asked, study, given.jobs)
     rows = list(found.values())

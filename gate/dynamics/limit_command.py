@@ -39,6 +39,7 @@ def show_limit(given: argparse.Namespace) -> int:
     """Solve, train, compare; everything is checked before anything is trained."""
     from powercount.dynamics.limit import Plan, draw_limit, gaps, run_limit
     from powercount.empirical.dynamics.training import Run
+    from powercount.forecast import announce, trainings
 
     check_figure(given.plot)
     run = Run(
@@ -60,6 +61,12 @@ def show_limit(given: argparse.Namespace) -> int:
         widths=numbers(given.widths, "--widths"),
         depths=numbers(given.depths, "--depths"),
         members=given.members,
+    )
+    met = run.steps * run.samples
+    shapes = [(each.width, each.depth, met, plan.members, each.kind == "dense") for each in plan.runs().values()]
+    announce(
+        trainings(shapes, max(each.memory() for each in plan.runs().values())),
+        "choose fewer --particles, --steps or --members, or smaller --widths",
     )
     study = Study(seed=given.seed, folder=given.folder or kept_in("nfd"), say=say_on_terminal)
     rows = run_limit(plan, study)

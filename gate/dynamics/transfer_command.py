@@ -106,6 +106,7 @@ def show_transfer(given: argparse.Namespace) -> int:
     from powercount.dynamics.transfer import run_transfer
     from powercount.dynamics.transfer_page import HEADER, draw_transfer, transfer_cells, transfer_title
     from powercount.empirical.dynamics.rates import first_grid
+    from powercount.forecast import announce, rate_sweeps
     from powercount.report import print_table
     from powercount.study import Study, kept_in, say_on_terminal
 
@@ -113,6 +114,16 @@ def show_transfer(given: argparse.Namespace) -> int:
     check_figure(given.plot)
     for setting in settings:
         plan.run(setting, plan.depths[-1], given.seed).check_memory(len(first_grid()))
+    announce(
+        rate_sweeps(
+            [setting.layers for setting in settings],
+            plan.depths,
+            width=plan.width,
+            work=plan.seeds * plan.steps * plan.examples,
+            rates=len(first_grid()),
+        ),
+        "choose a smaller --width or smaller --depths, or fewer --seeds or --steps",
+    )
     study = Study(
         quick=given.quick,
         seed=given.seed,

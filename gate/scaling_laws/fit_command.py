@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from powercount.derivations.recipe import QuestionError
 from powercount.figure import FIGURES, check_figure
-from powercount.scaling_laws.table_file import AXES, read_table
+from powercount.scaling_laws.table_file import AXES, LARGEST_SIZE, SMALLEST_SIZE, read_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,6 +69,8 @@ def sizes_asked(texts: list[str], losses: Losses) -> dict[str, float]:
             )
         if not (math.isfinite(value) and value > 0):
             raise QuestionError(f"--at {text!r}: a size is positive and finite; write one such as {axis}=1e6")
+        if not SMALLEST_SIZE <= value <= LARGEST_SIZE:
+            raise QuestionError(f"--at {text!r}: a size lies between {SMALLEST_SIZE:g} and {LARGEST_SIZE:g}")
         if axis in found:
             raise QuestionError(f"--at {text!r}: {axis} is asked for twice; ask once for each axis")
         found[axis] = value
@@ -168,7 +170,7 @@ def axis_row(fit: AxisFit, shared: Mapping[str, float], joint: Mapping[str, Any]
         "offset": fit.offset.value,
         "offset_low": _finite(fit.offset.low),
         "offset_high": _finite(fit.offset.high),
-        "amplitude": fit.amplitude,
+        "amplitude": _finite(fit.amplitude),
         "prediction": {"at": place, **_ends(predicted), "warning": warning(fit.axis, place, fit.points)},
         "resampled": fit.resampled,
         "misfit": fit.misfit,
@@ -179,12 +181,12 @@ def axis_row(fit: AxisFit, shared: Mapping[str, float], joint: Mapping[str, Any]
 
 def joint_row(losses: Losses, at: Mapping[str, float], asked: Asked) -> dict[str, Any]:
     """The joint law as plain data: whether its exponents agree, and the loss it predicts."""
-    from powercount.empirical.scaling_laws.fit import fit_joint
+    from powercount.empirical.scaling_laws.units import joint_law
     from powercount.scaling_laws.regime import duality
 
     factor = 1 if at else 2
     place = {axis: at.get(axis, factor * float(losses.sizes[axis].max())) for axis in ("N", "D")}
-    fit = fit_joint(losses, (place["N"], place["D"]), asked)
+    fit = joint_law(losses, (place["N"], place["D"]), asked)
     said = [text for axis, size in place.items() if (text := warning(axis, size, losses.sizes[axis]))]
     return {
         "outcome": duality(fit.difference),
@@ -201,7 +203,8 @@ def joint_row(losses: Losses, at: Mapping[str, float], asked: Asked) -> dict[str
 
 def show_fit(given: argparse.Namespace) -> int:
     """Read, fit, say the regime; everything is checked before anything is fitted."""
-    from powercount.empirical.scaling_laws.fit import fit_axis
+    from powercount.empirical.scaling_laws.units import axis_law
+    from powercount.forecast import announce, resampling
     from powercount.scaling_laws.fit_page import band_sizes, draw_fits
 
     check_figure(given.plot)
@@ -212,11 +215,15 @@ def show_fit(given: argparse.Namespace) -> int:
     unused = [axis for axis in at if axis not in slices]
     if unused:
         raise QuestionError(f"--at {unused[0]}=...: no law is fitted along {unused[0]}; leave --axis out or ask there")
+    announce(
+        resampling(len(losses.loss), asked.resamples, 3 if len(slices) == 2 else 1),
+        f"choose fewer --resamples than {asked.resamples}, or average the runs at each size",
+    )
     fits = {}
     for axis, (rows, _) in slices.items():
         place = at.get(axis, 2 * float(rows.sizes[axis].max()))
         wanted = (place, *(band_sizes(rows.sizes[axis], place) if given.plot else ()))
-        fits[axis] = fit_axis(rows, axis, wanted, asked)
+        fits[axis] = axis_law(rows, axis, wanted, asked)
     joint = joint_row(losses, at, asked) if len(fits) == 2 else None
     found = [axis_row(fit, slices[axis][1], joint) for axis, fit in fits.items()]
     if given.plot:

@@ -9,6 +9,7 @@ Worked line: ``D,loss`` and four rows ``16,.29 / 32,.19 / 64,.15 / 128,.12`` are
 from __future__ import annotations
 
 import csv
+import io
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from powercount.empirical.scaling_laws.fit import Losses
 
 AXES: Final = ("N", "D", "C")
+LONGEST_FILE: Final = 1 << 25  # characters; half a million rows
+SMALLEST_SIZE, LARGEST_SIZE = 1e-30, 1e30  # to the eighth power, the largest exponent looked for, a float still
+FARTHEST: Final = 1e15  # double precision has 15 digits: of two losses farther apart the fit sees one alone
 RUN_NAMES: Final = ("run", "seed")
 
 
@@ -30,13 +34,16 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
     """The lines that hold something, with their numbers."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
+            text = file.read(LONGEST_FILE + 1)  # a device has no end
+            if len(text) > LONGEST_FILE:
+                raise TableError(f"{path} has more than {LONGEST_FILE} characters; average the runs at each size first")
+            reader = csv.reader(io.StringIO(text, newline=""), strict=True)
             return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except FileNotFoundError:
         raise TableError(f"{path}: there is no such file; give a CSV table with columns such as D,loss") from None
     except OSError as error:
         raise TableError(f"{path}: cannot read it ({error.strerror}); give a CSV file you may read") from None
-    except (UnicodeDecodeError, csv.Error):
+    except (ValueError, csv.Error):  # no UTF-8, or a path that holds a zero
         raise TableError(f"{path}: no CSV in UTF-8; save the table as comma-separated text") from None
 
 
@@ -51,7 +58,21 @@ def _positive(text: str, path: Path, line: int, name: str) -> float:
         raise TableError(f"{where} is not finite; remove the row")
     if value <= 0:
         raise TableError(f"{where} is not positive; sizes and losses of a power law are, so correct or remove the row")
+    if name != "loss" and not SMALLEST_SIZE <= value <= LARGEST_SIZE:
+        raise TableError(
+            f"{where} lies outside {SMALLEST_SIZE:g} to {LARGEST_SIZE:g}; write sizes in a larger or smaller unit"
+        )
     return value
+
+
+def _check_span(losses: list[float], lines: list[int], path: Path) -> None:
+    """Raise ``TableError`` where two losses are farther apart than one fit can see."""
+    low, high = (losses.index(end(losses)) for end in (min, max))
+    if losses[high] / FARTHEST > losses[low]:
+        raise TableError(
+            f"{path}: the losses span {losses[low]:g} (line {lines[low]}) to {losses[high]:g} (line {lines[high]}), "
+            f"more than a factor of {FARTHEST:g}, which no fit in doubles can hold; correct or remove these rows"
+        )
 
 
 def read_table(path: Path) -> Losses:
@@ -84,6 +105,8 @@ def read_table(path: Path) -> Losses:
             values[name].append(_positive(row[place], path, line, name))
         if labels:
             runs.append(row[labels[0]].strip())
+    if values["loss"]:
+        _check_span(values["loss"], [line for line, _ in rows[1:]], path)
     counts = {axis: len(set(values[axis])) for axis in wanted}
     if max(counts.values()) <= 1:
         raise TableError(

@@ -12,15 +12,18 @@ import pytest
 from powercount import __main__ as command
 from powercount.__main__ import AGREES, BAD_INPUT, CONTRADICTS, INTERRUPTED, UNDECIDED
 from powercount.claims.record import recorded
+from powercount.derivations import recipe as question
 from powercount.derivations.dynamics.first_step import first_step_limit
 from powercount.derivations.named import NAMED, named_recipe
-from powercount.derivations.recipe import ACTIVATIONS, MOST_LAYERS
+from powercount.derivations.recipe import ACTIVATIONS, MOST_DENOMINATOR, MOST_LAYERS, MOST_POWER
+from powercount.door import CRASHED
 from powercount.recipe_file import read_recipe
 from powercount.verdict import FALSE_ALARM, RIVAL, SUITE_BUDGET, VERDICTS_IN_SUITE
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONSOLE = "\n".join(re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL))
+TEXTS = re.findall(r"```text\n(.*?)```", README, flags=re.DOTALL)
 SESSIONS = [each.split("\n", 1) for each in CONSOLE.split("$ ")[1:]]
 
 
@@ -36,6 +39,40 @@ def test_a_command_answers_as_printed(line, printed, capsys, monkeypatch):
         assert wanted == "..." or wanted in said, f"{wanted!r} is not printed, or not there"
 
 
+def missing(printed, said):
+    """The first piece between the "..." of a printed answer that is not said, after the pieces before it; else None.
+
+    Lines may be broken elsewhere: only words and their order count.
+    """
+    rest = " ".join(said.split())
+    for piece in (" ".join(each.split()) for each in printed.split("...")):
+        if piece not in rest:
+            return piece
+        rest = rest[rest.index(piece) + len(piece) :]
+    return None
+
+
+@pytest.mark.parametrize("block", TEXTS, ids=[block.split("\n", 1)[0] for block in TEXTS])
+def test_a_text_is_what_is_printed_or_derived(block, capsys, monkeypatch):
+    """A text below a command is its answer, "..." standing for any words; any other is the question's own page."""
+    if not block.startswith("$ "):
+        assert missing(block, str(question.__doc__)) is None
+        return
+    monkeypatch.chdir(ROOT)
+    line, printed = block.removeprefix("$ ").split("\n", 1)
+    assert command.main(shlex.split(line)[1:]) == (CONTRADICTS if "--against" in line else AGREES)
+    assert missing(printed, capsys.readouterr().out) is None
+
+
+def test_a_text_that_is_no_longer_printed_is_seen():
+    """Meta: another number, another word, another order; and README's texts include the story of a red result."""
+    said = "measured +0.044, interval [1, 2],\n16 seeds"
+    assert missing("measured\n+0.0..., interval [...], 16 seeds", said) is None
+    assert missing("measured +0.1..., interval", said) == "measured +0.1"
+    assert missing("16 seeds ... measured", said) == "measured"
+    assert any("CONTRADICTS:" in block and block.startswith("$ ") for block in TEXTS)
+
+
 def test_the_two_commands_are_whole():
     """One line each, word for word what CI runs."""
     for name in ("exponents", "tests"):
@@ -44,7 +81,7 @@ def test_the_two_commands_are_whole():
 
 def test_numbers_are_the_codes():
     """Exit codes, budget, rival, powers a recipe has, most layers, activations, recipes: as in the code."""
-    for code in (AGREES, CONTRADICTS, BAD_INPUT, UNDECIDED, INTERRUPTED):
+    for code in (AGREES, CONTRADICTS, BAD_INPUT, UNDECIDED, CRASHED, INTERRUPTED):
         assert f"\n| {code} | " in README
     text = " ".join(README.split())
     assert f"one false alarm in {1 / SUITE_BUDGET} runs of {VERDICTS_IN_SUITE} verdicts: 1e-5 each" in text
@@ -52,6 +89,7 @@ def test_numbers_are_the_codes():
     assert f"nearest rival exponent, {RIVAL} unless" in text
     assert f"({len(list(named_recipe('sp').single_powers()))} powers:" in text
     assert f"up to {MOST_LAYERS} internal layers" in text
+    assert f"between -{MOST_POWER} and {MOST_POWER}, with denominators of at most {MOST_DENOMINATOR}." in text
     assert len(ACTIVATIONS) == 7
     assert "seven activations" in text
     assert re.findall(r"\n\| `([a-z-]+)` \| \d+ of", README) == list(NAMED)

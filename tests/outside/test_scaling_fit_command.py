@@ -146,6 +146,11 @@ BAD_TABLES = {
     "three sizes": ("D,loss\n16,.9\n32,.6\n64,.4\n", "at least 4"),
     "nothing varies": ("D,loss\n16,.9\n16,.8\n16,.7\n16,.6\n", "nothing varies"),
     "a loss that rises": ("D,loss\n16,.3\n32,.4\n64,.5\n128,.6\n", "does not fall along D"),
+    "one loss out of reach": ("D,loss\n10,.4\n100,1e308\n1000,.1\n10000,.05\n", "0.05 (line 5) to 1e+308 (line 3)"),
+    "losses out of each other's reach": ("D,loss\n1,1e15\n2,1\n3,.9\n4,.5\n", "correct or remove these rows"),
+    "a size out of reach": ("D,loss\n1e-31,1\n2,1\n", "lies outside 1e-30 to 1e+30"),
+    "a column that a terminal obeys": ("D,\x1b[2J\n1,2\n", "among: d, \\x1b[2j"),
+    "a cell that a terminal obeys": ("D,loss\n1,\x1b[2J\n", "line 2: loss '\\x1b[2J' is no number"),
     "no slice": ("N,D,loss\n1,1,.9\n2,2,.8\n3,3,.7\n4,4,.6\n", "no slice has 4 sizes"),
 }
 BAD_FLAGS = {
@@ -155,6 +160,10 @@ BAD_FLAGS = {
     "at an unknown axis": (["--at", "N=10"], "choose: D"),
     "at zero": (["--at", "D=0"], "positive and finite"),
     "at nan": (["--at", "D=nan"], "positive and finite"),
+    "at out of reach": (["--at", "D=1e31"], "between 1e-30 and 1e+30"),
+    "resamples without end": (["--resamples", "1000000000000"], "choose fewer --resamples"),
+    "confidence that is no number": (["--confidence", "nan"], "is not finite"),
+    "a seed of 30 digits": (["--seed", "9" * 30], "too large"),
     "at twice": (["--at", "D=1", "--at", "D=2"], "ask once"),
     "few resamples": (["--resamples", "10"], "200 or more"),
     "confidence": (["--confidence", "95"], "such as 0.95"),
@@ -187,6 +196,63 @@ def test_a_bad_flag_is_one_line_with_a_remedy_and_exit_2(answer, table, name):
     is_one_line(answer(*FIT, table(GOOD), *flags), remedy)
 
 
+@pytest.mark.parametrize("power", [-1000, -3, 1, 1000])
+def test_the_unit_of_the_loss_changes_no_exponent(answer, table, power):
+    """Losses times 2^power: the same exponent and regime, offset and predictions times 2^power."""
+    lines = [f"{size},{0.1 + 3 / size}" for size in SIZES]
+    scaled = [f"{size},{(0.1 + 3 / size) * 2.0**power!r}" for size in SIZES]
+    one, other = (
+        json.loads(answer(*FIT, table("\n".join(["D,loss", *each])), "--at", "D=100", "--json")[1])
+        for each in (lines, scaled)
+    )
+    # 1e-9: the same fit of the same numbers, but for the last digit of a loss written as text.
+    assert other["exponent"] == pytest.approx(one["exponent"], rel=1e-9)
+    assert (other["regime"], other["resampled"]) == (one["regime"], one["resampled"])
+    for key in ("offset", "offset_low", "offset_high", "amplitude"):
+        assert other[key] == pytest.approx(one[key] * 2.0**power, rel=1e-9)
+    assert other["prediction"]["value"] == pytest.approx(one["prediction"]["value"] * 2.0**power, rel=1e-9)
+
+
+def test_the_unit_changes_no_joint_exponent(answer, table):
+    """Along N and D together as well: a - b and its interval as they are, offset and prediction times 2^-1000."""
+    found = []
+    for power in (0, -1000):
+        generator, lines = np.random.default_rng(1), ["N,D,loss"]
+        for n, d in ((n, d) for n in SIZES[:5] for d in SIZES[:5] for _ in range(4)):
+            loss = (0.1 + n**-0.5 + d**-0.7) * float(generator.normal(1, 0.01))
+            lines.append(f"{n},{d},{loss * 2.0**power!r}")
+        found.append(json.loads(answer(*FIT, table("\n".join(lines)), "--json")[1])[0]["duality"])
+    one, other = found
+    # 1e-6: the optimizer stops at its own tolerance, from a start that rounds differently.
+    for key in ("difference", "low", "high"):
+        assert other[key] == pytest.approx(one[key], rel=1e-6)
+    for key in ("prediction", "offset"):
+        assert other[key]["value"] == pytest.approx(one[key]["value"] * 2.0**-1000, rel=1e-6)
+
+
+def test_an_optimizer_that_steps_too_far_warns_of_nothing(answer, table):
+    """Scattered losses on a grid: the joint law tries steps whose exponential is no float, and takes shorter ones."""
+    losses = [0.07, 0.17, 0.15, 1.96, 0.55, 1.38, 8.24, 8.55, 3.29, 0.33, 0.16, 0.14, 0.43, 0.89, 0.1, 0.07]
+    rows = [f"{1 + place % 4},{1 + place // 4},{loss}" for place, loss in enumerate(losses)]
+    code, out, err = answer(*FIT, table("\n".join(["N,D,loss", *rows])), "--resamples", "200")
+    assert (code, "duality, from loss = E + A N^(-a) + B D^(-b)" in out) == (UNDECIDED, True)
+    assert all(line.startswith("powercount: ") for line in err.splitlines())
+
+
+def test_losses_at_the_ends_of_floats_are_fitted_and_drawn(answer, table, tmp_path):
+    """4e-300 and 4e300, whose squares are no floats: the same exponent, and a figure."""
+    found = []
+    for place, first in enumerate(("e-300", "e300")):
+        text = "D,loss\n" + "\n".join(f"{10**k},{loss}{first}" for k, loss in enumerate(("4", "2", "1", "0.8"), 1))
+        path = tmp_path / f"{place}.png"
+        code, out, err = answer(*FIT, table(text), "--json", "--plot", path)
+        assert code == UNDECIDED
+        assert err.count("\n") == 1
+        assert path.stat().st_size > 5000
+        found.append(json.loads(out)["exponent"])
+    assert found[0] == pytest.approx(found[1], rel=1e-9)
+
+
 def test_what_is_no_table_is_one_line_with_a_remedy_and_exit_2(answer, tmp_path):
     """No file, a folder, bytes, an open quote, no verb."""
     is_one_line(answer(*FIT, tmp_path / "none.csv"), "there is no such file")
@@ -196,6 +262,7 @@ def test_what_is_no_table_is_one_line_with_a_remedy_and_exit_2(answer, tmp_path)
     is_one_line(answer(*FIT, binary), "save the table as comma-separated text")
     binary.write_text('D,loss\n16,"0.5\n')
     is_one_line(answer(*FIT, binary), "save the table as comma-separated text")
+    is_one_line(answer(*FIT, "/dev/zero"), "average the runs")
     is_one_line(answer("scaling-law"), "see powercount scaling-law --help")
     if os.geteuid():
         binary.chmod(0)
