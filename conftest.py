@@ -17,8 +17,11 @@ settings.register_profile("powercount-ci", LAW, derandomize=True, database=None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--quick``: a tenth of the drawn recipes and fewer named ones, for the other torch versions; ``--fuzz N``."""
+    """``--quick`` for the other torch versions; the other options are counts, of which a night draws more."""
     parser.addoption("--quick", action="store_true", help="draw fewer recipes and measure fewer named ones")
+    parser.addoption("--experiments", type=int, default=4000, help="ensembles resampled a cell, for coverage (4000)")
+    parser.addoption("--recipes", type=int, default=12, help="recipes drawn along each axis (12)")
+    parser.addoption("--plants", type=int, default=24, help="wrong powers planted and looked for (24)")
     parser.addoption("--fuzz", type=int, default=300, help="inputs nobody wrote, for tests/outside/test_fuzz.py (300)")
 
 

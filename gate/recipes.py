@@ -107,12 +107,21 @@ def targets(predictions: Iterable[Prediction], values: FiniteSize, rival: Fracti
 def gentle(recipe: Recipe, sweep: Sweep) -> Sweep:
     """The sweep with its rate set so that T steps move everything by SMALL_STEPS at most, to first order.
 
-    Everything: the output, and by their own sizes the stream and the preactivations at mid-depth, each own update
-    apart. Well below the edge of stability by construction; ``check_gentle`` tries it.
+    Everything: the output, and by their own sizes the stream and the preactivations at mid-depth; where one role moves
+    alone, what it moves. Well below the edge of stability by construction; ``check_gentle`` tries it.
     """
-    moves = [move for value in FiniteSize.of(recipe, sweep).values for move in value.relative_moves()]
-    largest = max((move for move in moves if 0 < move < math.inf), default=1.0)
-    return replace(sweep, rate=SMALL_STEPS / (sweep.steps * largest))
+    values = FiniteSize.of(recipe, sweep).values
+
+    def rate(moving: str | None) -> float:
+        moves = [move for value in values for move in value.relative_moves(moving)]
+        return SMALL_STEPS / (sweep.steps * max((move for move in moves if 0 < move < math.inf), default=1.0))
+
+    return replace(sweep, rate=rate(None), alone=tuple((role, rate(role)) for role in recipe.role_names))
+
+
+def slower(sweep: Sweep, by: float) -> Sweep:
+    """The same sweep with every rate divided."""
+    return replace(sweep, rate=sweep.rate / by, alone=tuple((role, rate / by) for role, rate in sweep.alone))
 
 
 def check_gentle(recipe: Recipe, asked: Sequence[Observable], sweep: Sweep) -> Sweep:
@@ -134,11 +143,11 @@ def check_gentle(recipe: Recipe, asked: Sequence[Observable], sweep: Sweep) -> S
     )
     whole = member_squares(recipe, asked, ends, draws)
     for _ in range(HALVINGS):
-        half = member_squares(recipe, asked, replace(ends, rate=ends.rate / 2), draws)
+        half = member_squares(recipe, asked, slower(ends, 2), draws)
         off = max((_misfit(whole[each], half[each]) for each in asked if is_change(each)), default=0.0)
         if off <= HALVED:
-            return replace(sweep, rate=ends.rate)
-        ends, whole = replace(ends, rate=ends.rate / 2), half
+            return replace(sweep, rate=ends.rate, alone=ends.alone)
+        ends, whole = slower(ends, 2), half
     raise SweepError(
         f"{recipe.name}: after {HALVINGS} halvings of the rate its changes are still off by {off:.0%} from being "
         "proportional to it; use --steps 0"
@@ -165,8 +174,9 @@ def is_change(observable: Observable) -> bool:
 
 def _misfit(whole: NDArray[np.float64], half: NDArray[np.float64]) -> float:
     """How far sizes are from being halved with the rate, or quartered where they begin at second order."""
-    clear = (whole > 0) & (half > 0)
-    if not clear.all():
+    if not (np.isfinite(whole).all() and np.isfinite(half).all()):
+        return math.inf
+    if not ((whole > 0) & (half > 0)).all():
         return 0.0  # zero or drowned: said by the verdict
     ratios = np.sqrt(whole.sum(axis=0) / half.sum(axis=0))
     return float(min(np.abs(ratios / 2**order - 1).max() for order in (1, 2)))
