@@ -6,8 +6,9 @@ them all; every role is a parameter group whose rate is the base rate times its 
 computed by one expression from their weights, so that what does not move is zero to the last bit. An update is then
 split without remainder:
     y_T - y_0 = m (W_T - W_0) z_T + m W_0 (z_T - z_0),
-the first term being the own update, read where the role moves alone, at a rate of its own. Runs in float64, so that the differences keep their digits; a change of less than
-``CLEAR`` times the rounding of what it is a difference of is marked ``DROWNED``: no size can be read off it.
+the first term being the own update, read where the role moves alone, at a rate of its own. Runs in float64, so that the
+differences keep their digits; a change of less than ``CLEAR`` times the rounding of what it is a difference of is
+marked ``DROWNED``: no size can be read off it.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ A sweep of a recipe with k internal layers, S seeds and B examples, over sizes (
     calls      L k times ``CALLS`` operations of torch a size and chunk of members, whatever their size
 and T real steps of a few members, in float64, S L k n^2 numbers a step and run (a clone, a gradient, a step), forward
 and backward; a run for each role alone and one of all. What each kind of work costs is measured on this machine when
-asked for, in some 50 milliseconds; the counts of operations were fitted once. It is within a factor of 4, tested on small sweeps;
-seeds that grow until a verdict is decided make a range of it.
+asked for, in some 50 milliseconds; the counts of operations were fitted once. It is within a factor of 4, tested on
+small sweeps; seeds that grow until a verdict is decided make a range of it.
 
 Worked line: 16 seeds of depth-mup along depth 4..64 at n = 128 draw 34 million numbers (.1 s), multiply 6 billion
 times (.07 s) and pass 8 million elements (.3 s).

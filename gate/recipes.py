@@ -34,8 +34,8 @@ from powercount.verdict import CONFIDENCE, RIVAL, Verdict, judge
 WIDTHS: Final[tuple[int, ...]] = (64, 128, 256, 512)
 DEPTHS: Final[tuple[int, ...]] = (4, 8, 16, 32, 64)
 GROWTH_DEPTHS: Final[tuple[int, ...]] = (2, 4, 8)
-WIDENINGS: Final = 2
-LARGEST_NETWORK: Final = 1 << 25  # weights of one member
+WIDENINGS: Final = (3, 4, 6, 8)  # halves of the width
+MOST_OF_ONE: Final = 1 << 25  # weights of one member
 MOST_WEIGHTS: Final = 1 << 31  # weights of all members: some twenty CPU seconds
 # Of half the distance to a rival exponent, an eighth, this much may be the declared error of a default sweep.
 ROOMY: Final = 0.065
@@ -70,10 +70,15 @@ def default_sweep(recipe: Recipe, axis: Axis, *, steps: int = 0) -> Sweep:
         steps=steps,
         examples=1 if steps else EXAMPLES,
     )
-    for _ in range(WIDENINGS):
-        if FiniteSize.of(recipe, sweep).largest_error() <= ROOMY or weights(recipe, wider(sweep)) > LARGEST_NETWORK:
+    chosen = sweep
+    for halves in WIDENINGS:
+        if (
+            FiniteSize.of(recipe, chosen).largest_error() <= ROOMY
+            or weights(recipe, wider(sweep, halves)) > MOST_OF_ONE
+        ):
             break
-        sweep = wider(sweep)
+        chosen = wider(sweep, halves)
+    sweep = chosen
     while sweep.most_seeds > 2 * sweep.seeds and sweep.most_seeds * weights(recipe, sweep) > MOST_WEIGHTS:
         sweep = replace(sweep, most_seeds=sweep.most_seeds // 2)
     return sweep
@@ -85,11 +90,11 @@ def weights(recipe: Recipe, sweep: Sweep) -> int:
     return recipe.block.layers * depth * width**2
 
 
-def wider(sweep: Sweep) -> Sweep:
-    """The same sweep with networks twice as wide."""
+def wider(sweep: Sweep, halves: int) -> Sweep:
+    """The same sweep with networks ``halves`` / 2 times as wide."""
     if sweep.axis == "depth":
-        return replace(sweep, fixed=2 * sweep.fixed)
-    return replace(sweep, sizes=tuple(2 * size for size in sweep.sizes))
+        return replace(sweep, fixed=sweep.fixed * halves // 2)
+    return replace(sweep, sizes=tuple(size * halves // 2 for size in sweep.sizes))
 
 
 def targets(predictions: Iterable[Prediction], values: FiniteSize, rival: Fraction = RIVAL) -> dict[Observable, float]:

@@ -60,7 +60,7 @@ def pool(cell):
 
 def intervals(squares, sizes):
     """What ``fit_slope`` gives, for many ensembles at once: (value, standard error, skewness left and right)."""
-    experiments, seeds, _ = squares.shape
+    seeds = squares.shape[1]
     weights = least_squares_weights(sizes)
     total = squares.sum(axis=1)
     value = np.log(total / seeds) @ weights / 2
