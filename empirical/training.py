@@ -95,8 +95,10 @@ def after_training(
         start, initial = ensemble.forward(before), at_initialization(ensemble)
     every = tuple(before)
     values: dict[Observable, Tensor] = {each: initial[each] for each in asked if each.quantity in AT_START}
-    single = {each.role for each in asked if each.quantity.endswith("-update") and each.quantity != "total-update"}
-    together = any(each not in values and (each.role is None or each.quantity == "total-update") for each in asked)
+    # A matrix that starts at zero hands nothing down where another moves alone: own updates are then those of all.
+    joint = ("total-update",) if all(ensemble.std.values()) else ("total-update", "own-update")
+    single = {each.role for each in asked if each.quantity.endswith("-update") and each.quantity not in joint}
+    together = any(each not in values and (each.role is None or each.quantity in joint) for each in asked)
     runs: dict[str | None, tuple[str, ...]] = {None: every} if together else {}
     runs |= {role: (role,) for role in single if role is not None}
     # What each change is a difference of; sums of that many terms round that many times.
@@ -122,8 +124,8 @@ def after_training(
                 values[each] = clear(end.end - start.end, start.end, below)
             elif each.role == moving and each.quantity == "output-update":
                 values[each] = clear(end.output - start.output, start.output, below | pushed["readout"])
-            elif each.role == moving and each.quantity == "own-update":
-                role = str(moving)
+            elif each.quantity == "own-update" and (moving is None if "own-update" in joint else each.role == moving):
+                role = str(each.role)
                 values[each] = clear(own[role], whole[role], pushed[role])
             elif moving is None and each.quantity == "total-update":
                 role = str(each.role)
