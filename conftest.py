@@ -17,8 +17,9 @@ settings.register_profile("powercount-ci", LAW, derandomize=True, database=None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--quick``: a tenth of the drawn recipes and fewer named ones, for the other torch versions."""
+    """``--quick``: a tenth of the drawn recipes and fewer named ones, for the other torch versions; ``--kills``."""
     parser.addoption("--quick", action="store_true", help="draw fewer recipes and measure fewer named ones")
+    parser.addoption("--kills", type=int, default=3, help="how often a live study is killed (tests/outside)")
 
 
 def pytest_configure(config: pytest.Config) -> None:

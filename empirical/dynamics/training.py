@@ -17,10 +17,10 @@ and linear phi, hidden matrices only, one step gives f = -eta e T (1 + T/L)^(L-1
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import torch
 from torch import Tensor
@@ -91,6 +91,15 @@ class Run:
         met = max((self.steps + 1) * self.samples, FEATURES + self.outputs if self.kind == "particles" else 0)
         if self.kind != "dense" and met > self.width:
             raise DynamicsError(f"{met} directions do not fit in width {self.width}; use more particles")
+
+    def plain(self) -> dict[str, Any]:
+        """Its fields as plain data, ready for JSON; ``of`` reads them."""
+        return {**asdict(self), "branch": str(self.branch), "trained": list(self.trained)}
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Run:
+        """The run of ``plain``."""
+        return cls(**{**plain, "branch": Fraction(plain["branch"]), "trained": tuple(plain["trained"])})
 
     @property
     def beta(self) -> float:

@@ -28,9 +28,9 @@ from powercount.derivations.predict import derive
 from powercount.derivations.recipe import Axis, Recipe, observable_named
 from powercount.empirical.fit import Estimate
 from powercount.empirical.sweep import Sweep
+from powercount.recipes import WIDTHS, default_sweep, verify_axis
 from powercount.study import Study
 from powercount.verdict import RIVAL, Outcome, Verdict
-from powercount.recipes import WIDTHS, default_sweep, verify_axis
 
 HALF: Final = Fraction(1, 2)
 CONDITIONS: Final = (("relu", "digits"), ("tanh", "gaussian"))

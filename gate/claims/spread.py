@@ -12,17 +12,17 @@ The derived exponent is a limit; nothing is allowed for the sizes but 1 + c/D.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from sympy import Rational
 
-from powercount.claims.digits import images_of
+from powercount.claims.digits import first_images, images_asked
 from powercount.claims.finding import Evidence, Number, from_estimate, from_side, stays
 from powercount.claims.runs import Rows, mean, slope_of
-from powercount.claims.spectra import CLOSEST, EASY, HARD, WHITE, generator_of, size_allowance
+from powercount.claims.spectra import CLOSEST, EASY, HARD, WHITE, generator_at, size_allowance
 from powercount.derivations.scaling_laws import ridge
 from powercount.derivations.scaling_laws.spread import ratio_at
 from powercount.empirical.scaling_laws import kernels
@@ -37,16 +37,20 @@ MEMBERS: Final = 24
 def power_law_ratios(study: Study, source: Fraction, capacity: Fraction) -> tuple[tuple[int, ...], Rows]:
     """D, and sigma/mu of shape (members, sizes); members are draws of the data."""
     sizes, modes = (16, 32, 64, 128), 256 if study.quick else 1024
-
-    def compute() -> list[list[float]]:
-        rows = []
-        for member in range(MEMBERS):
-            directions = draws(1, sizes[-1], modes, generator_of(study, 13, member))[0]
-            rows.append([power_law_ratio(source, capacity, directions[:size]) for size in sizes])
-        return rows
-
     name = f"sigma/mu, source {source}, capacity {capacity}, D = {sizes}, {modes} modes, {MEMBERS} members"
-    return sizes, np.asarray(study.cell(name, compute))
+    asked = {"source": str(source), "capacity": str(capacity), "sizes": sizes, "modes": modes}
+    return sizes, np.asarray(study.cell(name, ratio_rows, **asked, members=MEMBERS, seed=study.seed))
+
+
+def ratio_rows(
+    *, source: str, capacity: str, sizes: Sequence[int], modes: int, members: int, seed: int
+) -> list[list[float]]:
+    """One member after the other, its ratio at each size."""
+    rows = []
+    for member in range(members):
+        directions = draws(1, sizes[-1], modes, generator_at(seed, 13, member))[0]
+        rows.append([power_law_ratio(Fraction(source), Fraction(capacity), directions[:size]) for size in sizes])
+    return rows
 
 
 def power_law_ratio(source: Fraction, capacity: Fraction, directions: Rows) -> float:
@@ -66,25 +70,29 @@ def power_law_ratio(source: Fraction, capacity: Fraction, directions: Rows) -> f
 def digit_ratios(study: Study, tests: int | None) -> tuple[tuple[int, ...], Rows]:
     """The same for digits, on that many fixed tests, or all that are not trained on."""
     sizes = (32, 64, 128) if study.quick else (32, 64, 128, 256, 512)
-
-    def compute() -> list[list[float]]:
-        known = images_of(study)
-        products = known.inputs @ known.inputs.T
-        prior, kernel = known.kernel, kernels.arc_cosine("ntk", products)
-        targets, rows = known.targets(), []
-        for member in range(MEMBERS):
-            order = generator_of(study, 14, member).permutation(len(kernel))
-            row = []
-            for size in sizes:
-                seen, fresh = order[:size], order[size if tests is None else -tests :]
-                found = kernels.weights(kernel, seen, fresh)
-                left = kernels.start_covariance(prior, found, seen, fresh)
-                row.append(kernels.spread_over_starts(left, found @ targets[seen] - targets[fresh]))
-            rows.append(row)
-        return rows
-
     name = f"sigma/mu on digits, D = {sizes}, {tests or EVERY_OTHER}, {MEMBERS} members"
-    return sizes, np.asarray(study.cell(name, compute))
+    images = images_asked(study)
+    return sizes, np.asarray(study.cell(name, digit_rows, images=images, tests=tests, sizes=sizes, members=MEMBERS))
+
+
+def digit_rows(
+    *, images: Mapping[str, Any], tests: int | None, sizes: Sequence[int], members: int
+) -> list[list[float]]:
+    """One member after the other, its ratio at each size."""
+    known = first_images(**images)
+    products = known.inputs @ known.inputs.T
+    prior, kernel = known.kernel, kernels.arc_cosine("ntk", products)
+    targets, rows = known.targets(), []
+    for member in range(members):
+        order = generator_at(images["seed"], 14, member).permutation(len(kernel))
+        row = []
+        for size in sizes:
+            seen, fresh = order[:size], order[size if tests is None else -tests :]
+            found = kernels.weights(kernel, seen, fresh)
+            left = kernels.start_covariance(prior, found, seen, fresh)
+            row.append(kernels.spread_over_starts(left, found @ targets[seen] - targets[fresh]))
+        rows.append(row)
+    return rows
 
 
 def ratio_slope(rows: Rows, sizes: Sequence[int], claimed: Number, predicted: Number, condition: str) -> Evidence:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -245,23 +245,24 @@ def transfer_row(study: Study, setting: Setting, plan: Plan | None = None) -> Tr
 
 
 def _cell(study: Study, plan: Plan, setting: Setting, depth: int) -> Any:
-    run = plan.run(setting, depth, study.seed)
-
-    def compute() -> dict[str, Any]:
-        started = time.process_time()
-        curves = trained_curves(run, range(plan.seeds))
-        return {
-            "exponents": list(curves.exponents),
-            "curve": [float(each) for each in np.minimum(curves.last, 0).mean(axis=0)],
-            "readings": {name: [finite(v) for v in values] for name, values in readings(curves).items()},
-            "cpu_seconds": time.process_time() - started,
-        }
-
     name = (
         f"rates: {setting}, width {plan.width}, depth {depth}, {plan.seeds} seeds, {plan.steps} steps, "
         f"{plan.examples} examples"
     )
-    return study.cell(name, compute)
+    sizes = {name: value for name, value in asdict(plan).items() if name != "depths"}
+    return study.cell(name, swept, setting=asdict(setting), sizes=sizes, depth=depth, seed=study.seed)
+
+
+def swept(*, setting: Mapping[str, Any], sizes: Mapping[str, Any], depth: int, seed: int) -> dict[str, Any]:
+    """One setting at one depth, trained at every rate: curves and readings of every member."""
+    started, plan = time.process_time(), Plan(**sizes)
+    curves = trained_curves(plan.run(Setting(**setting), depth, seed), range(plan.seeds))
+    return {
+        "exponents": list(curves.exponents),
+        "curve": [float(each) for each in np.minimum(curves.last, 0).mean(axis=0)],
+        "readings": {name: [finite(v) for v in values] for name, values in readings(curves).items()},
+        "cpu_seconds": time.process_time() - started,
+    }
 
 
 def run_transfer(study: Study, settings: Sequence[Setting] = STUDY, plan: Plan | None = None) -> TransferResult:

@@ -107,7 +107,7 @@ def show_transfer(given: argparse.Namespace) -> int:
     from powercount.dynamics.transfer_page import HEADER, draw_transfer, transfer_cells, transfer_title
     from powercount.empirical.dynamics.rates import first_grid
     from powercount.report import print_table
-    from powercount.study import Study, kept_in, say_on_terminal
+    from powercount.study import Study, kept_in, say_on_terminal, writing
 
     plan, settings = plan_asked(given), settings_asked(given)
     check_figure(given.plot)
@@ -119,9 +119,11 @@ def show_transfer(given: argparse.Namespace) -> int:
         folder=Path(given.folder) if given.folder else kept_in(VERB),
         say=say_on_terminal,
     )
+    study.check()
     result = run_transfer(study, settings, plan)
     if given.plot is not None:
-        draw_transfer(result, given.plot)
+        with writing("--plot", given.plot):
+            draw_transfer(result, given.plot)
     study.finished()
     if given.json:
         print(json.dumps(result.as_row(), indent=2))

@@ -172,27 +172,6 @@ def test_nfd_compares_networks_with_both_limits(capsys, tmp_path):
     assert {"name", "full", "decoupled"} == set(found["gaps"][0])
 
 
-def test_a_study_keeps_its_cells_and_forgets_them_when_finished(tmp_path):
-    """A cell is computed once, read back exactly, tied to its name and seed, and gone after ``finished``."""
-    calls = []
-
-    def compute():
-        calls.append(1)
-        return {"value": [0.1, 2.0]}
-
-    study = Study(folder=tmp_path)
-    assert study.cell("one", compute) == study.cell("one", compute) == {"value": [0.1, 2.0]}
-    assert len(calls) == 1
-    Study(folder=tmp_path, seed=1).cell("one", compute)
-    assert len(calls) == 2
-    mine = tmp_path / "mine.json"
-    mine.write_text("{}")
-    study.finished()
-    study.cell("one", compute)
-    assert len(calls) == 3
-    assert mine.exists()
-
-
 def test_an_interrupt_loses_nothing(tmp_path):
     """Ctrl-C exits 130 and says so; the same command goes on from the cells that are there."""
     # A job started in the background of a shell ignores SIGINT, and so would its children.
