@@ -40,7 +40,7 @@ def test_products_from_both_sides_are_those_of_one_matrix():
 
 
 def test_vectors_in_the_old_span_do_not_spoil_the_basis():
-    """Ten rounds of the same collinear columns leave an orthonormal basis: rounding never becomes a direction twice."""
+    """Ten rounds of the same collinear columns leave a basis of one vector: rounding never becomes a direction."""
     matrix, columns = lazy(1, 64, 2)
     a = columns(1).repeat(1, 1, 3)
     for _ in range(10):
@@ -48,7 +48,43 @@ def test_vectors_in_the_old_span_do_not_spoil_the_basis():
         matrix.transposed_times(a * 1e-3)
     for side in (matrix.right, matrix.left):
         gram = side.basis.mT @ side.basis
-        torch.testing.assert_close(gram, torch.eye(gram.shape[1], dtype=torch.float64)[None], **ROUNDING)
+        one = torch.zeros(gram.shape[1:], dtype=torch.float64)
+        one[0, 0] = 1
+        torch.testing.assert_close(gram, one[None], **ROUNDING)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("activation", ["linear", "relu", "tanh"])
+def test_the_answer_is_that_of_any_number_of_threads(activation, tied):
+    """Sums in another order change rounding alone, although every delta_L of one output is a multiple of v."""
+    run = Run(
+        width=2048, depth=8, activation=activation, steps=4, samples=4, rate=0.5, tied=tied, kind="lazy", centred=True
+    )
+    found, before = [], torch.get_num_threads()
+    try:
+        for threads in (1, 4):
+            torch.set_num_threads(threads)
+            found.append(train(run, [0]))
+    finally:
+        torch.set_num_threads(before)
+    one, four = ([*each.losses, *(streams[-1] for streams in each.streams)] for each in found)
+    torch.testing.assert_close(one, four, **ROUNDING)
+
+
+def test_a_direction_that_is_nearly_old_is_kept_and_clean():
+    """A remainder of 1e-6 is a direction, orthogonal to the others to rounding; one of 1e-10 is none."""
+    matrix, columns = lazy(1, 64, 4)
+    a, b = columns(3), columns(1)
+    matrix.times(a)
+    product = matrix.times(a[:, :, :1] + 1e-6 * b)
+    assert matrix.right.basis[0, :, 3].norm() == pytest.approx(1, abs=1e-12)
+    gram = matrix.right.basis.mT @ matrix.right.basis
+    torch.testing.assert_close(gram, torch.eye(4, dtype=torch.float64)[None], rtol=0, atol=1e-12)
+    # Linear: what is left of the product is 1e-6 W b, known to rounding over 1e-6.
+    left = (product - matrix.times(a[:, :, :1])) / 1e-6
+    torch.testing.assert_close(left, matrix.times(b), rtol=0, atol=1e-8)
+    matrix.times(a[:, :, 1:2] + 1e-10 * columns(1))
+    assert not matrix.right.basis[:, :, -1].any()
 
 
 def test_the_law_is_a_gaussian_matrix():

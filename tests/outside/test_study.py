@@ -219,7 +219,7 @@ def test_the_package_itself_is_in_the_key():
         ["nfd", "--folder"],
         ["transfer", "--quick", "--folder"],
     ],
-    ids=lambda line: " ".join(line),
+    ids=" ".join,
 )
 def test_a_place_that_cannot_be_written_is_one_line_before_the_work(line, place, tmp_path, capsys, monkeypatch):
     """Exit 2, the flag named, nothing measured: for cells, page and record alike."""
