@@ -29,10 +29,21 @@ from powercount.study import Study, check_folder, kept_in, say_on_terminal, writ
 from powercount.workers import spread
 
 COLOUR: Final = {"confirmed": "green", "refuted": "red", "conditional": "yellow", "undecided": "magenta"}
-HEADER: Final = ("claim", "verdict", "claimed", "predicted", "measured", "95 % interval", "what it says")
+HEADER: Final = (
+    "claim",
+    "verdict",
+    "claimed",
+    "predicted",
+    "expected here",
+    "measured",
+    "95 % interval",
+    "what it says",
+)
 AGREES, DIFFERS, UNDECIDED = 0, 1, 3
-# The longest first. Claims of these modules share their cells; all others are measured one by one.
-TOGETHER: Final = ("transfer", "coupling", "exponents", "blocks", "symmetry", "digits")
+# Claims of these modules share their cells, some with another module's; all others are measured one by one.
+TOGETHER: Final = {name: name for name in ("transfer", "coupling", "exponents", "blocks", "symmetry", "digits")}
+TOGETHER["readings"] = "coupling"
+# The longest first.
 SLOWEST: Final = (
     "transfer",
     "coupling",
@@ -76,6 +87,7 @@ def print_ledger(rows: Sequence[FindingRow]) -> None:
             row["verdict"],
             row["claimed"],
             row["predicted"],
+            number(row["expected"]),
             number(row["measured"]),
             interval(row["low"], row["high"]),
             row["summary"],
@@ -146,7 +158,7 @@ def measured(asked: Sequence[Claim], study: Study, jobs: int) -> dict[str, Findi
     groups: dict[str, list[Claim]] = {}
     for claim in asked:
         module = claim.check.partition(":")[0]
-        groups.setdefault(module if module in TOGETHER else claim.check, []).append(claim)
+        groups.setdefault(TOGETHER.get(module, claim.check), []).append(claim)
     order = sorted(groups, key=lambda name: SLOWEST.index(name) if name in SLOWEST else len(SLOWEST))
     tasks = [(tuple(groups[name]), study) for name in order]
     found: dict[str, FindingRow] = {}

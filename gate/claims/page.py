@@ -55,13 +55,14 @@ def page_text(rows: Mapping[str, FindingRow]) -> str:
     said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in sorted(counts))
     lines = [HEAD, f"{len(found)} claims: {said}.\n"]
     lines += table(
-        ("claim", "verdict", "claimed", "predicted", "measured", "what it says"),
+        ("claim", "verdict", "claimed", "predicted", "expected here", "measured", "what it says"),
         [
             (
                 f"[{row['id']}](#{anchor(row['id'])})",
                 f"**{row['verdict']}**",
                 row["claimed"],
                 row["predicted"],
+                number(row["expected"]),
                 f"{number(row['measured'])} {interval(row['low'], row['high'])}",
                 row["summary"],
             )

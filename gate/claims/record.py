@@ -1,7 +1,7 @@
 """Findings as data: what was last measured, shipped with the package and written by ``powercount claims --record``.
 
-One row a claim: what the register says of it, the evidence, and the verdict computed from it. The row's ``predicted``,
-``measured``, ``low`` and ``high`` are those of the piece of evidence that decided.
+One row a claim: what the register says of it, the evidence, and the verdict computed from it. The row's ``claimed``,
+``predicted``, ``expected``, ``measured``, ``low`` and ``high`` are those of the piece of evidence that decided.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class FindingRow(TypedDict):
     conditions: str
     claimed: str
     predicted: str
+    expected: float | None
     measured: float | None
     low: float | None
     high: float | None
@@ -59,8 +60,8 @@ def finding_row(claim: Claim, study: Any) -> FindingRow:
 
     evidence = list(claim.evidence(study))
     verdict = judgement(evidence)
-    telling = {"confirmed": "AGREES", "undecided": "UNDECIDED"}.get(verdict, "CONTRADICTS")
-    decisive = next((each for each in evidence if each.outcome == telling), evidence[0]).as_row()
+    rows = [dict(each.as_row()) for each in evidence]
+    decisive = decided_by(rows, verdict)
     return {
         "id": claim.id,
         "source": claim.source,
@@ -70,14 +71,21 @@ def finding_row(claim: Claim, study: Any) -> FindingRow:
         "conditions": claim.conditions,
         "claimed": decisive["claimed"],
         "predicted": decisive["predicted"],
+        "expected": decisive["expected"],
         "measured": decisive["measured"],
         "low": decisive["low"],
         "high": decisive["high"],
         "verdict": verdict,
-        "evidence": [dict(each.as_row()) for each in evidence],
+        "evidence": rows,
         "test": claim.test,
         "command": command_of(claim),
     }
+
+
+def decided_by(evidence: Sequence[dict[str, Any]], verdict: str) -> dict[str, Any]:
+    """The first piece of evidence that speaks for the verdict."""
+    telling = {"confirmed": "AGREES", "undecided": "UNDECIDED"}.get(verdict, "CONTRADICTS")
+    return next((each for each in evidence if each["outcome"] == telling), evidence[0])
 
 
 def command_of(claim: Claim) -> str:

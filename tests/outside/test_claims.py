@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from powercount.__main__ import AGREES, BAD_INPUT, main
+from powercount.claims.claim import ALONE
 from powercount.claims.command import _code
 from powercount.claims.figures import FIGURES
 from powercount.claims.finding import Evidence, from_estimate, judgement
 from powercount.claims.page import FOLDER, PAGE, page_text
-from powercount.claims.record import command_of, finding_row, read_record, recorded, write_record
+from powercount.claims.record import command_of, decided_by, finding_row, read_record, recorded, write_record
 from powercount.claims.register import CLAIMS
 from powercount.empirical.fit import Estimate
 from powercount.study import Study
@@ -51,10 +52,14 @@ def test_the_record_holds_every_claim_of_the_register():
         row = rows[claim.id]
         found = [evidence(each["outcome"], each["condition"]) for each in row["evidence"]]
         assert row["verdict"] == judgement(found), claim.id
+        assert row["marks"] == list(claim.marks)
         told = ("source", "summary", "statement", "conditions", "test")
         assert [row[key] for key in told] == [getattr(claim, key) for key in told], claim.id
         assert row["command"] == command_of(claim)
-        assert (ROOT / claim.test).exists(), claim.test
+        assert claim.test == ALONE or (ROOT / claim.test).exists(), claim.test
+        decisive = decided_by(row["evidence"], row["verdict"])
+        shown = ("claimed", "predicted", "expected", "measured", "low", "high")
+        assert [row[key] for key in shown] == [decisive[key] for key in shown], claim.id
 
 
 def test_the_page_is_the_record():
