@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 import torch
 
+from powercount.derivations.dynamics.first_step import first_step
 from powercount.derivations.dynamics.linear import LinearTask, solve
 from powercount.empirical.data import FEATURES
 from powercount.empirical.dynamics.convergence import grams
+from powercount.empirical.dynamics.coupling import moved_output
 from powercount.empirical.dynamics.matrices import Lazy
 from powercount.empirical.dynamics.training import DynamicsError, Net, Run, train
 
@@ -71,20 +74,41 @@ def test_the_answer_is_that_of_any_number_of_threads(activation, tied):
     torch.testing.assert_close(one, four, **ROUNDING)
 
 
-def test_a_direction_that_is_nearly_old_is_kept_and_clean():
-    """A remainder of 1e-6 is a direction, orthogonal to the others to rounding; one of 1e-10 is none."""
+@pytest.mark.parametrize("small", [1e-6, 1e-9])
+def test_a_direction_that_is_nearly_old_is_kept_and_clean(small):
+    """A remainder of 1e-9 is a direction still, orthogonal to the others to rounding; one of 1e-12 is none."""
     matrix, columns = lazy(1, 64, 4)
     a, b = columns(3), columns(1)
     matrix.times(a)
-    product = matrix.times(a[:, :, :1] + 1e-6 * b)
-    assert matrix.right.basis[0, :, 3].norm() == pytest.approx(1, abs=1e-12)
+    product = matrix.times(a[:, :, :1] + small * b)
     gram = matrix.right.basis.mT @ matrix.right.basis
     torch.testing.assert_close(gram, torch.eye(4, dtype=torch.float64)[None], rtol=0, atol=1e-12)
-    # Linear: what is left of the product is 1e-6 W b, known to rounding over 1e-6.
-    left = (product - matrix.times(a[:, :, :1])) / 1e-6
-    torch.testing.assert_close(left, matrix.times(b), rtol=0, atol=1e-8)
-    matrix.times(a[:, :, 1:2] + 1e-10 * columns(1))
+    # Linear: what is left of the product is small W b, known to some rounding over small.
+    left = (product - matrix.times(a[:, :, :1])) / small
+    torch.testing.assert_close(left, matrix.times(b), rtol=0, atol=1e-14 / small)
+    matrix.times(a[:, :, 1:2] + 1e-12 * columns(1))
     assert not matrix.right.basis[:, :, -1].any()
+
+
+def test_an_infinitesimal_step_is_seen_in_a_stream_that_doubles():
+    """Linear blocks without a branch factor, 32 of them: tied over decoupled is 16, as derived."""
+    run = Run(
+        width=1024,
+        depth=32,
+        activation="linear",
+        steps=1,
+        samples=1,
+        rate=1e-3 / first_step("linear", 32, branch=Fraction(0)).tied,
+        branch=Fraction(0),
+        kind="lazy",
+        data="gaussian",
+        centred=True,
+    )
+    tied, decoupled = (moved_output(train(replace(run, tied=each), range(16))).mean() for each in (True, False))
+    exact = first_step("linear", 32, branch=Fraction(0)).ratio
+    assert exact == pytest.approx(16, rel=1e-6)
+    # Streams of 32 doublings fluctuate by (3/1024 * 32)^(1/2), 30 % a member; pairs share them.
+    assert float(tied / decoupled) == pytest.approx(exact, rel=0.2)
 
 
 def test_the_law_is_a_gaussian_matrix():
