@@ -130,7 +130,8 @@ def test_the_law_is_a_gaussian_matrix():
 @pytest.mark.parametrize("activation", ["linear", "relu", "tanh"])
 @pytest.mark.parametrize("loss", ["mse", "cross-entropy"])
 @pytest.mark.parametrize("outputs", [1, 10])
-def test_dense_training_is_autograd(activation, loss, outputs):
+@pytest.mark.parametrize("outside", [False, True])
+def test_dense_training_is_autograd(activation, loss, outputs, outside):
     """Three steps of all roles: outputs and losses equal those of explicit weights and torch.autograd."""
     run = Run(
         width=24,
@@ -143,6 +144,7 @@ def test_dense_training_is_autograd(activation, loss, outputs):
         rate=0.3,
         horizon=2.0,
         trained=("input", "hidden", "readout"),
+        outside=outside,
     )
     ours, net = train(run, [5]), Net(run, [5])
     n, x, y = run.width, net.x[0], net.past.targets[0]
@@ -154,7 +156,7 @@ def test_dense_training_is_autograd(activation, loss, outputs):
     for step in range(run.steps + 1):
         h = w_in @ x / FEATURES**0.5
         for w in hidden:
-            h = h + run.beta * w @ phi(h)
+            h = h + run.beta * (phi(w @ h) if outside else w @ phi(h))
         output = v @ h / n
         torch.testing.assert_close(ours.outputs[step][0], output.detach(), **ROUNDING)
         if loss == "mse":
