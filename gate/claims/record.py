@@ -7,6 +7,7 @@ One row a claim: what the register says of it, the evidence, and the verdict com
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -128,7 +129,7 @@ def write_record(path: Path, rows: Mapping[str, FindingRow], order: Sequence[str
     """Write the findings in the register's order; rows of other claims already there stay."""
     known = {**read_record(path), **rows}
     kept = [known[name] for name in order if name in known]
-    unfinished = path.with_suffix(".part")
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")  # another command may write the same record
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished.write_text(json.dumps({"claims": kept}, indent=1) + "\n", encoding="utf-8")

@@ -10,10 +10,11 @@ from fractions import Fraction
 import pytest
 
 from powercount.claims.claim import ABSTRACT, ALONE, NFD
-from powercount.claims.coupling import OUTPUT, gap_slope, reading
+from powercount.claims.coupling import ADVANCED, OUTPUT, gap_slope, reading, sweep
 from powercount.claims.finding import from_estimate, judgement
 from powercount.claims.record import recorded
 from powercount.claims.register import CLAIMS, claim_named
+from powercount.claims.runs import ratio_of_means
 from powercount.study import Study
 
 pytestmark = pytest.mark.xdist_group("dynamics")
@@ -66,6 +67,13 @@ def test_a_quick_measurement_decides_nothing_otherwise(name, study, ledger):
             row for row in rows if row["part"] == each.part and row["condition"].split(", n =")[0] in each.condition
         ]
         assert [row["outcome"] for row in alike] == [each.outcome], each
+
+
+def test_twin_decoupled_nets_do_not_move_as_their_covariances_say(study):
+    """f advanced by covariances agrees with tied nets (C15-vii); that it agrees with the decoupled ones is refused."""
+    rows = sweep(study, "linear", tied=False)[:, -1]
+    found = from_estimate(ratio_of_means(rows[:, ADVANCED], rows[:, OUTPUT]), 1, 1, part="", condition="")
+    assert found.outcome == "CONTRADICTS"
 
 
 def test_twin_the_gap_above_one_half_does_not_stay(study):
