@@ -134,7 +134,7 @@ def slopes_without(*, images: Mapping[str, Any], sizes: Sequence[int], groups: i
 @cache
 def sample_losses(study: Study, pixels: tuple[int, int], noise: float = 0.0) -> Rows:
     """Losses of the kernel on D images, shape (members, ``TARGETS``, sizes); members are draws of the images."""
-    members = 16 if study.quick else 64
+    members = 32 if study.quick else 64
     name = f"{_cell(study, pixels, noise)}: losses on samples, {members} members"
     images = images_asked(study, pixels, noise)
     return np.asarray(study.cell(name, losses_on_samples, images=images, sizes=sizes_of(study), members=members))
