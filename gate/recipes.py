@@ -167,8 +167,8 @@ def check_steps(recipe: Recipe, sweep: Sweep) -> None:
     zeros = zero_roles(recipe)
     if sweep.steps > 1 and zeros and not learns_readout(recipe, sweep.steps):
         raise QuestionError(
-            f"{recipe.name}: {', '.join(sorted(zeros))} starts at zero, and what it hands on from the second step on is "
-            "not derived; use --steps 0 or --steps 1"
+            f"{recipe.name}: {', '.join(sorted(zeros))} starts at zero, and what it hands on from the second step on "
+            "is not derived; use --steps 0 or --steps 1"
         )
 
 
