@@ -18,8 +18,8 @@ import sympy
 
 from powercount.derivations.features import features
 from powercount.derivations.forward import forward, placed_roles, symbolic_roles
-from powercount.derivations.recipe import AXES, Axis, Observable, Recipe
-from powercount.derivations.scale import Scale
+from powercount.derivations.recipe import AXES, Axis, Observable, Recipe, internal_index
+from powercount.derivations.scale import ONE, Scale, product
 from powercount.derivations.steps import HOUSE, Chain, Step, plain
 from powercount.derivations.updates import updates
 
@@ -128,8 +128,59 @@ class Prediction:
             "sources": list(self.sources),
         }
 
+    def shares(self) -> dict[str, Scale]:
+        """The terms an observable is the sum of, by the role that owes them and, under the squared loss, by chi's part.
+
+        One term where it is no sum; terms that vanish are left out.
+        """
+        known = {step.key: step.scale for step in self.steps}
+        quantity = self.observable.quantity
+        own = {f"feature-update@{role}": role for role in self.recipe.role_names}
+        own |= {f"share@{role}": role for role in self.recipe.role_names}
+        found: dict[str, Scale] = {}
+        if self.observable.role is None and quantity == "output-update" and "output-update@input" in known:
+            found = {role: known[f"output-update@{role}"] for role in self.recipe.role_names}
+        elif self.observable.role is None and quantity == "feature-update":
+            found = {role: known[key] for key, role in own.items() if key in known}
+        elif quantity == "total-update":
+            last = internal_index(str(self.observable.role))
+            gains = [known[f"gain:{j}"] for j in range(1, last + 1)]
+            found = {f"{role} (inherited)": product(*gains, known[key]) for key, role in own.items() if key in known}
+            for j in range(1, last + 1):
+                found[f"hidden{j}"] = product(*gains[j:], known[f"own-update:{j}"])
+        else:
+            found = {"": self.scale}
+        if self.recipe.optimizer.loss == "mse" and "error" in known:
+            error = known["error"]
+            parts = {"label": ONE, "output": known["output"]}
+            found = {
+                " ".join(filter(None, (name, f"({part})"))): Scale(
+                    scale.width - error.width + size.width, scale.depth - error.depth + size.depth
+                )
+                for name, scale in found.items()
+                for part, size in parts.items()
+                if not scale.zero and not size.zero
+            }
+        return {name: scale for name, scale in found.items() if not scale.zero}
+
+    def _apart(self) -> tuple[str, str] | None:
+        """What leads along n and what leads along L, where no one term leads along both."""
+        if self.vanishes or self.reasons:
+            return None
+        shares = self.shares().items()
+        if any(each.width == self.scale.width and each.depth == self.scale.depth for _, each in shares):
+            return None
+        wide, deep = ([name for name, each in shares if each.along(axis) == self.scale.along(axis)] for axis in AXES)
+        return ", ".join(wide), ", ".join(deep)
+
     def headline(self) -> str:
-        """The answer in one line."""
+        """The answer in one line; two where no one term of a sum leads along both axes."""
+        apart = self._apart()
+        if apart is not None:
+            return (
+                f"{self.observable} under {self.recipe.name}: along n at fixed L n^({self.along('width')}), owed to "
+                f"{apart[0]};\n  along L at fixed n L^({self.along('depth')}), owed to {apart[1]}; at no size both"
+            )
         powers = []
         for axis, letter in zip(AXES, ("n", "L"), strict=True):
             power = self.along(axis)
