@@ -1,7 +1,7 @@
 """Recipes that once got a wrong answer from the command: each agrees with itself now, or is told why it is undecided.
 
-Every mistake people make is named with what to change. The files stand for kinds: squared loss, a role lost in rounding,
-underflow, a readout of zeros, a network of zeros.
+Every mistake people make is named with what to change. The files stand for kinds: squared loss, a role lost in
+rounding, underflow, a readout of zeros, a network of zeros.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from powercount.__main__ import AGREES, CONTRADICTS, UNDECIDED, main
 RECIPES = Path(__file__).parent / "recipes"
 DEPTHS, WIDTHS = ["--sizes", "4,8,16,32"], ["--sizes", "64,128,256"]
 AGREEING = {
-    "underflow": ["--axis", "depth", "--seeds", "4", *DEPTHS, "--width", "64", "--observable", "feature-update@hidden4"],
+    "underflow": [
+        "--axis", "depth", "--seeds", "4", *DEPTHS, "--width", "64", "--observable", "feature-update@hidden4",
+    ],
     "squared_loss_width": [
         "--axis", "width", "--data", "gaussian", "--seed", "424242", *WIDTHS, "--observable", "output-update@hidden1",
     ],
