@@ -18,10 +18,10 @@ import sympy
 
 from powercount.derivations.features import features
 from powercount.derivations.forward import forward, placed_roles, symbolic_roles
-from powercount.derivations.recipe import AXES, Axis, Observable, Recipe, internal_index
+from powercount.derivations.recipe import AXES, Axis, Observable, Recipe, check_name, internal_index
 from powercount.derivations.scale import ONE, Scale, product
 from powercount.derivations.steps import HOUSE, Chain, Step, plain
-from powercount.derivations.updates import updates
+from powercount.derivations.updates import RULES, updates
 
 
 class StepRow(TypedDict):
@@ -254,6 +254,7 @@ def chain_of(recipe: Recipe, steps: int = 0) -> Chain:
 @lru_cache(maxsize=1 << 12)
 def placed_chain(recipe: Recipe, learned: bool = False) -> Chain:
     """The same derivation for the recipe's own powers."""
+    check_name("optimizer with a derived step", recipe.optimizer.name, RULES)
     chain, alpha = Chain(), sympy.Rational(-recipe.parametrization.branch)
     roles, layers, activation = placed_roles(recipe), recipe.block.layers, recipe.block.activation
     forward(chain, roles, layers, activation, alpha)

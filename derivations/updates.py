@@ -25,6 +25,7 @@ from powercount.derivations.scale import ONE, Scale, added, aligned, product
 from powercount.derivations.steps import Chain, Step
 
 LEARNED = "learned-gradient"
+RULES = ("sgd",)  # optimizers whose step is derived below
 
 
 def updates(
