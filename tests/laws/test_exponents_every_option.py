@@ -98,9 +98,7 @@ def test_an_optimizer_without_a_rule_is_refused(side, monkeypatch):
     monkeypatch.setattr(question, "OPTIMIZERS", ("sgd", "adam"))
     recipe = named_recipe("mup", optimizer=Optimizer(name="adam"))
     asked = [observable_named("own-update:1", 2)]
+    sweep = Sweep(axis="width", sizes=(8, 16, 32), fixed=2, steps=int(side == "steps"), examples=1)
+    refused = (lambda: derive(recipe, asked[0])) if side == "derive" else (lambda: measure(recipe, asked, sweep))
     with pytest.raises(QuestionError, match="choose one of: sgd"):
-        if side == "derive":
-            derive(recipe, asked[0])
-        else:
-            steps = int(side == "steps")
-            measure(recipe, asked, Sweep(axis="width", sizes=(8, 16, 32), fixed=2, steps=steps, examples=1))
+        refused()
