@@ -218,3 +218,16 @@ def test_every_prediction_carries_its_steps(name, layers, activation):
         assert "\\" not in text
         assert text.count("because ") == page.count("$: ") == len(prediction.steps)
         assert row["sources"]
+
+
+@pytest.mark.parametrize("activation", ["linear", "relu"])
+@pytest.mark.parametrize("by", [Fraction(1, 100), Fraction(1, 8), Fraction(1, 4)])
+def test_the_line_of_stability_is_one_half(by, activation):
+    """beta = L^(-1/2) and below have an exponent of the stream, L^0; whatever is above has none, and says why."""
+    on_the_line, stream = named_recipe("depth-mup", activation=activation), Observable(quantity="stream")
+    for role, kind in (("branch", "multiplier"), ("hidden1", "init_std"), ("hidden2", "multiplier")):
+        above = derive(on_the_line.shifted(role, kind, "depth", by), stream)
+        assert above.along("depth") is None
+        assert "the branch gain beta exceeds L^(-1/2)" in above.reason("depth")
+        assert derive(on_the_line.shifted(role, kind, "depth", -by), stream).along("depth") == 0
+    assert derive(on_the_line, stream).along("depth") == 0

@@ -15,6 +15,9 @@ from powercount.finite_size import FINITE_WIDTH, FiniteSize
 
 # Four standard errors: the noise of what is compared, not a tolerance on it.
 NOISE = 4
+# Blocks of three layers come nearest: .54 and .59 of the declared error were seen. Twice the constant would leave .3,
+# and half of all that can be decided at n = 128 undecided: an error that is too large is as wrong as one too small.
+NEAREST = 0.4
 
 
 @pytest.mark.parametrize(
@@ -30,7 +33,7 @@ NOISE = 4
     ],
 )
 def test_finite_width_error_covers(name, layers, activation, ledger):
-    """|measured - expected| <= error + noise at n = 32..256, and the constant is not idle: it is needed at 1/4."""
+    """|measured - expected| <= error + noise at n = 32..256, and the constant is not idle: three layers need it."""
     recipe = named_recipe(name, layers=layers, activation=activation)
     sweep = Sweep(axis="width", sizes=(32, 64, 128, 256), fixed=3, seeds=128, most_seeds=128, data="gaussian")
     values = FiniteSize.of(recipe, sweep)
@@ -45,4 +48,7 @@ def test_finite_width_error_covers(name, layers, activation, ledger):
         f"error {values.error():.3f} (constant {FINITE_WIDTH}); "
         f"largest gap beyond noise: {worst}, {gaps[worst]:.2f} of it",
     )
+    assert len(gaps) == 11 + 4 * layers
     assert gaps[worst] < 1
+    if layers == 3:
+        assert gaps[worst] > NEAREST

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import Observable
-from powercount.empirical.fit import fit_slope, least_squares_weights
+from powercount.empirical.fit import Estimate, fit_slope, least_squares_weights
 from powercount.empirical.sweep import Measurement, Sweep
 from powercount.finite_size import FiniteSize
 from powercount.verdict import CONFIDENCE, RIVAL, judge
@@ -121,3 +121,28 @@ def test_too_wide_an_interval_is_undecided_never_a_pass(by):
     values = FiniteSize.of(recipe, sweep)
     squares = synthetic(np.random.default_rng(3), float(by), seeds=4, noise=1.0)
     assert judged(squares, SIZES, prediction, values, sweep).outcome == "UNDECIDED"
+
+
+@pytest.mark.parametrize(("part", "outcome"), [(0.9, "AGREES"), (1.1, "UNDECIDED"), (1.9, "UNDECIDED")])
+def test_half_the_distance_to_the_rival_must_be_resolved(part, outcome):
+    """A slope seen where it is expected agrees if its resolution is under half of 1/4, and not above, short of 1/4."""
+    recipe = named_recipe("depth-mup")
+    prediction = derive(recipe, Observable(quantity="own-update", role="hidden1"))
+    sweep = Sweep(axis="depth", sizes=SIZES, fixed=128)
+    values = FiniteSize.of(recipe, sweep)
+    unit = Estimate(value=0.0, standard_error=1.0, freedom=15).interval(CONFIDENCE)[1]
+    room = part * float(RIVAL) / 2 - values.error(prediction.observable)
+    assert room > 0
+    expected = values.slope(prediction.observable)
+    measurement = Measurement(
+        observable=prediction.observable,
+        sweep=sweep,
+        fitted=Estimate(value=expected, standard_error=room / unit, freedom=15),
+        sizes=SIZES,
+        points=(1.0,) * len(SIZES),
+        seeds=16,
+        cpu_seconds=0.0,
+    )
+    found = judge(prediction, measurement, finite_size=values)
+    assert found.resolution == pytest.approx(part * float(RIVAL) / 2)  # rounding
+    assert found.outcome == outcome
