@@ -21,8 +21,12 @@ NO_COMMIT = 20230601  # the seed where there is no git: an unpacked sdist, or a 
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--quick``: a tenth of the drawn recipes and fewer named ones, for the other torch versions; ``--fuzz N``."""
+    """``--quick`` for the other torch versions; the other options are counts, of which a night draws more."""
     parser.addoption("--quick", action="store_true", help="draw fewer recipes and measure fewer named ones")
+    parser.addoption("--night", action="store_true", help="every case of every option: an hour")
+    parser.addoption("--experiments", type=int, default=4000, help="ensembles resampled a cell, for coverage (4000)")
+    parser.addoption("--recipes", type=int, default=12, help="recipes drawn along each axis (12)")
+    parser.addoption("--plants", type=int, default=24, help="wrong powers planted and looked for (24)")
     parser.addoption("--fuzz", type=int, default=300, help="inputs nobody wrote, for tests/outside/test_fuzz.py (300)")
 
 

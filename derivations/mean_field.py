@@ -247,12 +247,17 @@ class InfiniteWidth:
             traces = traces.through_slopes(slope).through_weights(gain).plus(own[i])
         return fresh + traces.rr * self.signals[index][j - 1]
 
-    def relative_moves(self) -> Iterator[float]:
-        """How far one step at base rate 1 moves the output, and stream and preactivations by their own sizes."""
+    def relative_moves(self, moving: str | None = None) -> Iterator[float]:
+        """How far one step at base rate 1 moves the output, and stream and preactivations by their own sizes.
+
+        With ``moving`` only what that role alone moves.
+        """
         index = middle(self.depth) - 1
         sizes = dict(zip(self.hidden, self.blocks[index].preactivations, strict=True))
         for observable in observables(self.layers):
             quantity, role = observable.quantity, str(observable.role)
+            if moving is not None and (role != moving or quantity == "total-update"):
+                continue
             whole: float | None = None
             if quantity == "output-update":
                 # The error signal is of order one, or as large as the output where that is what it is made of.

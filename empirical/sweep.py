@@ -43,7 +43,8 @@ class Sweep:
     """Sizes along one axis at one size of the other, seeds, data, and how the step is made.
 
     ``steps = 0`` is the exact first-order response to one step at base rate 1, of each of ``examples`` inputs; ``steps
-    = T`` runs T real optimizer steps at base rate ``rate`` on one input.
+    = T`` runs T real optimizer steps on one input, at base rate ``rate``, or at that of ``alone`` (role, rate) where
+    only one role moves: a role that moves little would be lost in rounding at the rate that is gentle for all.
     """
 
     axis: Axis
@@ -58,6 +59,7 @@ class Sweep:
     examples: int = EXAMPLES
     steps: int = 0
     rate: float = 2.0**-6
+    alone: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         if len(set(self.sizes)) < FEWEST_SIZES:
@@ -205,7 +207,7 @@ def _squares(
     for width, depth in sweep.shapes():
         ensemble = Ensemble(recipe, width, depth, draws)
         if sweep.steps:
-            values = after_training(ensemble, asked, steps=sweep.steps, rate=sweep.rate)
+            values = after_training(ensemble, asked, steps=sweep.steps, rate=sweep.rate, alone=dict(sweep.alone))
         else:
             with torch.no_grad():
                 values = at_initialization(ensemble)

@@ -6,13 +6,14 @@ them all; every role is a parameter group whose rate is the base rate times its 
 computed by one expression from their weights, so that what does not move is zero to the last bit. An update is then
 split without remainder:
     y_T - y_0 = m (W_T - W_0) z_T + m W_0 (z_T - z_0),
-the first term being the own update. Runs in float64, so that the differences keep their digits; a change of less than
-``CLEAR`` times the rounding of what it is a difference of is marked ``DROWNED``: no size can be read off it.
+the first term being the own update, read where the role moves alone, at a rate of its own. Runs in float64, so that the
+differences keep their digits; a change of less than ``CLEAR`` times the rounding of what it is a difference of is
+marked ``DROWNED``: no size can be read off it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -78,18 +79,26 @@ def own_updates(
 
 
 def after_training(
-    ensemble: Ensemble, asked: Sequence[Observable], *, steps: int, rate: float
+    ensemble: Ensemble,
+    asked: Sequence[Observable],
+    *,
+    steps: int,
+    rate: float,
+    alone: Mapping[str, float] | None = None,
 ) -> dict[Observable, Tensor]:
-    """The mean square of the observables asked for after T steps, shape (S,) each; ``DROWNED`` if rounding hides it."""
+    """The mean square of the observables asked for after T steps, shape (S,) each; ``DROWNED`` if rounding hides it.
+
+    ``rate`` is the base rate; ``alone`` has another for runs in which only that role moves.
+    """
     before, block = ensemble.weights(), middle(ensemble.depth) - 1
     with torch.no_grad():
         start, initial = ensemble.forward(before), at_initialization(ensemble)
     every = tuple(before)
     values: dict[Observable, Tensor] = {each: initial[each] for each in asked if each.quantity in AT_START}
-    alone = {each.role for each in asked if each.quantity in ("feature-update", "output-update")}
-    together = any(each not in values for each in asked)
+    single = {each.role for each in asked if each.quantity.endswith("-update") and each.quantity != "total-update"}
+    together = any(each not in values and (each.role is None or each.quantity == "total-update") for each in asked)
     runs: dict[str | None, tuple[str, ...]] = {None: every} if together else {}
-    runs |= {role: (role,) for role in alone if role is not None}
+    runs |= {role: (role,) for role in single if role is not None}
     # What each change is a difference of; sums of that many terms round that many times.
     whole = {"input": start.start, "readout": start.output}
     whole |= {role: start.preactivations[block][j] for j, role in enumerate(ensemble.hidden_roles)}
@@ -101,7 +110,7 @@ def after_training(
         return torch.where(hidden, torch.full_like(square, DROWNED), square)
 
     for moving, roles in runs.items():
-        after, pushed = _watched(ensemble, roles, steps=steps, rate=rate)
+        after, pushed = _watched(ensemble, roles, steps=steps, rate=(alone or {}).get(str(moving), rate))
         with torch.no_grad():
             end = ensemble.forward(after)
             own = own_updates(ensemble, before, after, end)
@@ -113,8 +122,8 @@ def after_training(
                 values[each] = clear(end.end - start.end, start.end, below)
             elif each.role == moving and each.quantity == "output-update":
                 values[each] = clear(end.output - start.output, start.output, below | pushed["readout"])
-            elif moving is None and each.quantity == "own-update":
-                role = str(each.role)
+            elif each.role == moving and each.quantity == "own-update":
+                role = str(moving)
                 values[each] = clear(own[role], whole[role], pushed[role])
             elif moving is None and each.quantity == "total-update":
                 role = str(each.role)

@@ -194,12 +194,14 @@ def show_measurement(given: argparse.Namespace) -> int:
     from powercount.recipes import check_gentle, gentle
     from powercount.report import print_table, progress_on_terminal
     from powercount.table import interval, number
+    from powercount.threads import one_thread
 
     recipe = recipe_asked(given.recipe, given)
     wanted = observables_asked(given.observable, recipe)
     sweep = sweep_asked(recipe, given.axis, given)
     check_memory(recipe, sweep)
     announce(sweeps(recipe, [sweep]), SMALLER)
+    one_thread()
     with within_floats():
         sweep = check_gentle(recipe, wanted, gentle(recipe, sweep)) if sweep.steps else sweep
     with progress_on_terminal(f"{recipe.name} along {given.axis}") as progress:
@@ -231,6 +233,7 @@ def show_verdicts(given: argparse.Namespace) -> int:
     from powercount.forecast import announce, sweeps
     from powercount.recipes import verify_axis
     from powercount.report import print_suspects, print_verdicts, progress_on_terminal
+    from powercount.threads import one_thread
 
     recipe = recipe_asked(given.recipe, given)
     claims = recipe if given.against is None else recipe_asked(given.against, given)
@@ -247,6 +250,7 @@ def show_verdicts(given: argparse.Namespace) -> int:
     for sweep in planned.values():
         check_memory(recipe, sweep)
     announce(sweeps(recipe, planned.values()), SMALLER)
+    one_thread()
     found = {}
     for axis, sweep in planned.items():
         with progress_on_terminal(f"{recipe.name} along {axis}") as progress, within_floats():

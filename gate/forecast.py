@@ -6,10 +6,10 @@ A sweep of a recipe with k internal layers, S seeds and B examples, over sizes (
                down to mid-depth), and the tangent of every role
     elements   S L k n B numbers a size, each read and written by some ``ELEMENTWISE`` operations
     calls      L k times ``CALLS`` operations of torch a size and chunk of members, whatever their size
-and T real steps, in float64, S L k n^2 numbers a step and run (a clone, a gradient, a step), forward and backward; a
-run for each role alone and one of all. What each kind of work costs is measured on this machine when asked for, in
-some 50 milliseconds; the counts of operations were fitted once. It is within a factor of 4, tested on small sweeps;
-seeds that grow until a verdict is decided make a range of it.
+and T real steps of a few members, in float64, S L k n^2 numbers a step and run (a clone, a gradient, a step), forward
+and backward; a run for each role alone and one of all. What each kind of work costs is measured on this machine when
+asked for, in some 50 milliseconds; the counts of operations were fitted once. It is within a factor of 4, tested on
+small sweeps; seeds that grow until a verdict is decided make a range of it.
 
 Worked line: 16 seeds of depth-mup along depth 4..64 at n = 128 draw 34 million numbers (.1 s), multiply 6 billion
 times (.07 s) and pass 8 million elements (.3 s).
@@ -21,7 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
@@ -29,7 +29,8 @@ import torch
 
 from powercount.derivations.recipe import QuestionError, Recipe
 from powercount.empirical.ensemble import chunks
-from powercount.empirical.sweep import MEMORY_SHARE, Sweep, memory_here
+from powercount.empirical.sweep import EXAMPLES, MEMORY_SHARE, PAIRED, Sweep, memory_here
+from powercount.recipes import TRIED
 
 ELEMENTWISE, CALLS = 400, 120
 STEP_NUMBERS, STEP_ELEMENTS, STEP_CALLS = 30, 60, 60
@@ -159,9 +160,12 @@ def sweeps(recipe: Recipe, asked: Iterable[Sweep]) -> Forecast:
     """A recipe measured over some sweeps, with seeds that may grow."""
     total, machine = NOTHING, this_machine()
     for sweep in asked:
+        # Real steps are made by a few members beside the first-order response of as many as it takes.
+        plain = replace(sweep, steps=0, examples=EXAMPLES) if sweep.steps else sweep
+        real = sweep_seconds(recipe, sweep, PAIRED + 2 * TRIED, machine) if sweep.steps else 0.0
         total += Forecast(
-            least=sweep_seconds(recipe, sweep, sweep.seeds, machine),
-            most=sweep_seconds(recipe, sweep, sweep.most_seeds, machine),
+            least=real + sweep_seconds(recipe, plain, sweep.seeds, machine),
+            most=real + sweep_seconds(recipe, plain, sweep.most_seeds, machine),
             memory=sweep_bytes(recipe, sweep, sweep.most_seeds),
         )
     return total

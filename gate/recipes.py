@@ -34,8 +34,8 @@ from powercount.verdict import CONFIDENCE, RIVAL, Verdict, judge
 WIDTHS: Final[tuple[int, ...]] = (64, 128, 256, 512)
 DEPTHS: Final[tuple[int, ...]] = (4, 8, 16, 32, 64)
 GROWTH_DEPTHS: Final[tuple[int, ...]] = (2, 4, 8)
-WIDENINGS: Final = 2
-LARGEST_NETWORK: Final = 1 << 25  # weights of one member
+WIDENINGS: Final = (3, 4, 6, 8)  # halves of the width
+MOST_OF_ONE: Final = 1 << 25  # weights of one member
 MOST_WEIGHTS: Final = 1 << 31  # weights of all members: some twenty CPU seconds
 # Of half the distance to a rival exponent, an eighth, this much may be the declared error of a default sweep.
 ROOMY: Final = 0.065
@@ -70,10 +70,15 @@ def default_sweep(recipe: Recipe, axis: Axis, *, steps: int = 0) -> Sweep:
         steps=steps,
         examples=1 if steps else EXAMPLES,
     )
-    for _ in range(WIDENINGS):
-        if FiniteSize.of(recipe, sweep).largest_error() <= ROOMY or weights(recipe, wider(sweep)) > LARGEST_NETWORK:
+    chosen = sweep
+    for halves in WIDENINGS:
+        if (
+            FiniteSize.of(recipe, chosen).largest_error() <= ROOMY
+            or weights(recipe, wider(sweep, halves)) > MOST_OF_ONE
+        ):
             break
-        sweep = wider(sweep)
+        chosen = wider(sweep, halves)
+    sweep = chosen
     while sweep.most_seeds > 2 * sweep.seeds and sweep.most_seeds * weights(recipe, sweep) > MOST_WEIGHTS:
         sweep = replace(sweep, most_seeds=sweep.most_seeds // 2)
     return sweep
@@ -85,11 +90,11 @@ def weights(recipe: Recipe, sweep: Sweep) -> int:
     return recipe.block.layers * depth * width**2
 
 
-def wider(sweep: Sweep) -> Sweep:
-    """The same sweep with networks twice as wide."""
+def wider(sweep: Sweep, halves: int) -> Sweep:
+    """The same sweep with networks ``halves`` / 2 times as wide."""
     if sweep.axis == "depth":
-        return replace(sweep, fixed=2 * sweep.fixed)
-    return replace(sweep, sizes=tuple(2 * size for size in sweep.sizes))
+        return replace(sweep, fixed=sweep.fixed * halves // 2)
+    return replace(sweep, sizes=tuple(size * halves // 2 for size in sweep.sizes))
 
 
 def targets(predictions: Iterable[Prediction], values: FiniteSize, rival: Fraction = RIVAL) -> dict[Observable, float]:
@@ -107,12 +112,21 @@ def targets(predictions: Iterable[Prediction], values: FiniteSize, rival: Fracti
 def gentle(recipe: Recipe, sweep: Sweep) -> Sweep:
     """The sweep with its rate set so that T steps move everything by SMALL_STEPS at most, to first order.
 
-    Everything: the output, and by their own sizes the stream and the preactivations at mid-depth, each own update
-    apart. Well below the edge of stability by construction; ``check_gentle`` tries it.
+    Everything: the output, and by their own sizes the stream and the preactivations at mid-depth; where one role moves
+    alone, what it moves. Well below the edge of stability by construction; ``check_gentle`` tries it.
     """
-    moves = [move for value in FiniteSize.of(recipe, sweep).values for move in value.relative_moves()]
-    largest = max((move for move in moves if 0 < move < math.inf), default=1.0)
-    return replace(sweep, rate=SMALL_STEPS / (sweep.steps * largest))
+    values = FiniteSize.of(recipe, sweep).values
+
+    def rate(moving: str | None) -> float:
+        moves = [move for value in values for move in value.relative_moves(moving)]
+        return SMALL_STEPS / (sweep.steps * max((move for move in moves if 0 < move < math.inf), default=1.0))
+
+    return replace(sweep, rate=rate(None), alone=tuple((role, rate(role)) for role in recipe.role_names))
+
+
+def slower(sweep: Sweep, by: float) -> Sweep:
+    """The same sweep with every rate divided."""
+    return replace(sweep, rate=sweep.rate / by, alone=tuple((role, rate / by) for role, rate in sweep.alone))
 
 
 def check_gentle(recipe: Recipe, asked: Sequence[Observable], sweep: Sweep) -> Sweep:
@@ -134,11 +148,11 @@ def check_gentle(recipe: Recipe, asked: Sequence[Observable], sweep: Sweep) -> S
     )
     whole = member_squares(recipe, asked, ends, draws)
     for _ in range(HALVINGS):
-        half = member_squares(recipe, asked, replace(ends, rate=ends.rate / 2), draws)
+        half = member_squares(recipe, asked, slower(ends, 2), draws)
         off = max((_misfit(whole[each], half[each]) for each in asked if is_change(each)), default=0.0)
         if off <= HALVED:
-            return replace(sweep, rate=ends.rate)
-        ends, whole = replace(ends, rate=ends.rate / 2), half
+            return replace(sweep, rate=ends.rate, alone=ends.alone)
+        ends, whole = slower(ends, 2), half
     raise SweepError(
         f"{recipe.name}: after {HALVINGS} halvings of the rate its changes are still off by {off:.0%} from being "
         "proportional to it; use --steps 0"
@@ -165,8 +179,9 @@ def is_change(observable: Observable) -> bool:
 
 def _misfit(whole: NDArray[np.float64], half: NDArray[np.float64]) -> float:
     """How far sizes are from being halved with the rate, or quartered where they begin at second order."""
-    clear = (whole > 0) & (half > 0)
-    if not clear.all():
+    if not (np.isfinite(whole).all() and np.isfinite(half).all()):
+        return math.inf
+    if not ((whole > 0) & (half > 0)).all():
         return 0.0  # zero or drowned: said by the verdict
     ratios = np.sqrt(whole.sum(axis=0) / half.sum(axis=0))
     return float(min(np.abs(ratios / 2**order - 1).max() for order in (1, 2)))

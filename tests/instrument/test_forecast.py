@@ -22,7 +22,7 @@ SWEEPS = {
     "along width": (2, {"axis": "width", "sizes": (64, 128, 256), "fixed": 3, "seeds": 16}),
     "along depth, one layer": (1, {"axis": "depth", "sizes": (4, 8, 16, 32, 64), "fixed": 128, "seeds": 16}),
     "four layers": (4, {"axis": "depth", "sizes": (2, 4, 8, 16), "fixed": 128, "seeds": 16}),
-    "real steps": (2, {"axis": "depth", "sizes": (4, 8, 16), "fixed": 64, "seeds": 8, "steps": 3}),
+    "real steps": (2, {"axis": "depth", "sizes": (4, 8, 16), "fixed": 64, "seeds": 8, "steps": 3, "examples": 1}),
 }
 
 
@@ -87,12 +87,11 @@ def test_every_kind_of_work_is_counted():
     assert seconds("call") == len(sweep.sizes) * (uses + 2) * page.CALLS
     # Real steps: every role alone and all together; forward and backward in float64, twice the price.
     runs = 5 * (layers + 3)
-    more = seconds("product", steps=5) - seconds("product")
-    assert more == runs * seeds * uses * squares * examples * 3 * 2
-    more = seconds("element", steps=5) - seconds("element")
-    numbers, columns = squares * page.STEP_NUMBERS, widths * examples * page.STEP_ELEMENTS
-    assert more == runs * seeds * uses * (numbers + columns)
-    assert seconds("call", steps=5) > seconds("call") + runs * uses * page.STEP_CALLS
+    more = seconds("product", steps=5, examples=1) - seconds("product", examples=1)
+    assert more == runs * seeds * uses * squares * 3 * 2
+    more = seconds("element", steps=5, examples=1) - seconds("element", examples=1)
+    assert more == runs * seeds * uses * (squares * page.STEP_NUMBERS + widths * page.STEP_ELEMENTS)
+    assert seconds("call", steps=5, examples=1) > seconds("call", examples=1) + runs * uses * page.STEP_CALLS
 
 
 def test_it_is_made_in_less_time_than_it_saves():

@@ -1,0 +1,88 @@
+"""Law: the exponents hold under every option the command accepts: losses, data, real steps, blocks of one to eight.
+
+A default run holds a case of each kind; ``--night`` holds all of them: seven recipes, one to three layers, linear, relu
+and tanh, both data, both axes under the squared loss; one and five real steps; deep blocks.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import pytest
+
+from powercount.derivations.named import NAMED, named_recipe
+from powercount.derivations.recipe import AXES, Optimizer, observables
+from powercount.recipes import default_sweep, verify_axis
+
+MOST_UNDECIDED = 0.02
+
+
+@dataclass(frozen=True)
+class Option:
+    """One way to ask ``verify``."""
+
+    name: str
+    layers: int
+    activation: str
+    axis: str
+    loss: str = "cross-entropy"
+    data: str = "digits"
+    steps: int = 0
+
+    def __str__(self):
+        steps = f", T = {self.steps}" if self.steps else ""
+        return f"{self.name} k={self.layers} {self.activation} {self.loss} {self.data} along {self.axis}{steps}"
+
+
+ONE_OF_EACH = (
+    Option("ntk", 1, "linear", "width", loss="mse"),
+    Option("ntk", 2, "relu", "width", loss="mse", data="gaussian"),
+    Option("mup", 2, "relu", "depth", loss="mse"),
+    Option("sp", 3, "tanh", "depth", loss="mse"),
+    Option("completep", 2, "relu", "depth", loss="mse"),
+    Option("ntk", 1, "relu", "depth"),
+    Option("mup", 1, "gelu", "depth"),
+    Option("completep", 6, "tanh", "width"),
+    Option("depth-mup", 8, "relu", "width"),
+)
+
+
+def every_option():
+    """What a night holds."""
+    blocks = list(itertools.product(NAMED, (1, 2, 3), ("linear", "relu", "tanh"), AXES))
+    for name, layers, activation, axis in blocks:
+        for data in ("digits", "gaussian"):
+            yield Option(name, layers, activation, axis, loss="mse", data=data)
+    for name, layers, activation, axis in blocks:
+        if layers < 3 and activation != "linear":
+            for steps in (1, 5):
+                yield Option(name, layers, activation, axis, steps=steps)
+    for name, axis in itertools.product(("sp", "completep"), AXES):
+        for layers in (6, 7, 8):
+            yield Option(name, layers, "relu", axis)
+
+
+def pytest_generate_tests(metafunc):
+    """One of each, or with ``--night`` every option."""
+    if "option" in metafunc.fixturenames:
+        options = list(every_option()) if metafunc.config.getoption("--night") else ONE_OF_EACH
+        metafunc.parametrize("option", options, ids=[str(each) for each in options])
+
+
+def test_every_option_is_held(option, ledger):
+    """No verdict on a recipe by its own claims is CONTRADICTS; a rare one is UNDECIDED, and says what would decide."""
+    optimizer = Optimizer(loss=option.loss)
+    recipe = named_recipe(option.name, layers=option.layers, activation=option.activation, optimizer=optimizer)
+    sweep = replace(default_sweep(recipe, option.axis, steps=option.steps), data=option.data, seed=1)
+    verdicts = verify_axis(recipe, option.axis, sweep=sweep)
+    assert len(verdicts) == len(observables(option.layers))
+    counts = Counter(verdict.outcome for verdict in verdicts)
+    measurement = verdicts[0].measurement
+    ledger.note(str(option), f"{dict(counts)}, {measurement.seeds} seeds, {measurement.cpu_seconds:.1f} CPU seconds")
+    for verdict in verdicts:
+        assert verdict.outcome != "CONTRADICTS", verdict.story()
+        assert verdict.outcome == "AGREES" or "would decide" in verdict.because
+    # One by one a case may leave one verdict in eight open; all together 2 %, which the night's notes add up.
+    assert counts["UNDECIDED"] <= len(verdicts) / 8
