@@ -10,13 +10,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # Laws take seconds an example, so no deadline; what fails is printed with its seed and its recipe.
 LAW = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 settings.register_profile("powercount", LAW)
 # In CI what is drawn follows from the commit (see ``seed_of_commit``), and a database would add to it.
 settings.register_profile("powercount-ci", LAW, derandomize=False, database=None)
+# A mutant is noticed by its first counterexample; nobody reads it, and to make it small takes minutes.
+FIRST = (Phase.explicit, Phase.generate)
+settings.register_profile("powercount-mutants", LAW, derandomize=False, database=None, phases=FIRST)
 NO_COMMIT = 20230601  # the seed where there is no git: an unpacked sdist, or a checkout of someone else's
 
 

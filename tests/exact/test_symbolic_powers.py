@@ -231,3 +231,13 @@ def test_the_line_of_stability_is_one_half(by, activation):
         assert "the branch gain beta exceeds L^(-1/2)" in above.reason("depth")
         assert derive(on_the_line.shifted(role, kind, "depth", -by), stream).along("depth") == 0
     assert derive(on_the_line, stream).along("depth") == 0
+
+
+@pytest.mark.parametrize("by", [Fraction(1, 100), Fraction(1, 4)])
+def test_a_branch_gain_that_grows_with_the_width_has_no_exponent(by):
+    """beta = n^0 and below have one, whatever is above has none along n: each block multiplies the stream by it."""
+    on_the_line, stream = named_recipe("depth-mup"), Observable(quantity="stream")
+    above = derive(on_the_line.shifted("hidden2", "multiplier", "width", by), stream)
+    assert above.along("width") is None
+    assert "the branch gain beta grows with n" in above.reason("width")
+    assert derive(on_the_line.shifted("hidden2", "multiplier", "width", -by), stream).along("width") == 0

@@ -121,11 +121,12 @@ def test_own_updates_of_real_steps_meet_the_new_incoming(layers):
     recipe, width, depth = named_recipe("depth-mup", layers=layers, activation="tanh"), 16, 4
     ensemble = Ensemble(recipe, width, depth, drawn(recipe, width, depth, examples=1))
     before, start = ensemble.weights(), ensemble.forward()
-    end = ensemble.forward(train(ensemble, recipe.role_names, steps=3, rate=1.0))
     asked = [each for each in observables(layers) if each.quantity == "own-update"]
     assert len(asked) == layers + 2
     values, block = after_training(ensemble, asked, steps=3, rate=1.0), middle(depth) - 1
     for each in asked:
+        # An own update is read where its role moves alone.
+        end = ensemble.forward(train(ensemble, [each.role], steps=3, rate=1.0))
         if each.role == "input":
             own = end.start - start.start
         elif each.role == "readout":
@@ -136,7 +137,7 @@ def test_own_updates_of_real_steps_meet_the_new_incoming(layers):
             moved = end.incoming[block][j] - start.incoming[block][j]
             inherited = ensemble.multiplier[str(each.role)] * torch.bmm(before[str(each.role)][block], moved)
             own = end.preactivations[block][j] - start.preactivations[block][j] - inherited
-            assert mean_square(moved).item() > 0.01 * mean_square(start.incoming[block][j]).item()
+            assert mean_square(moved).item() > 1e-3 * mean_square(start.incoming[block][j]).item()
         torch.testing.assert_close(values[each], mean_square(own), **ROUNDING)
 
 

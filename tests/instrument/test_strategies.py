@@ -71,3 +71,17 @@ def test_more_than_one_real_step_only_where_nothing_starts_at_zero(questions):
     later = [question for question in found if question.steps > 1]
     assert len(later) >= FEWEST
     assert all(role.init_std for question in later for _, role in question.recipe.parametrization.roles())
+
+
+def test_what_no_symmetry_undoes_is_drawn_across(questions):
+    """Across the axis measured: one power of all rates, and one of the readout, beside each role's own symmetry."""
+    measured, found = questions
+    axis = next(each for each in AXES if each != measured)
+    rates, outputs = [], []
+    for question in found:
+        hidden, readout = question.recipe.role("hidden1"), question.recipe.role("readout")
+        rates.append(getattr(hidden.learning_rate, axis) + 2 * getattr(hidden.multiplier, axis))
+        if readout.init_std:
+            outputs.append(getattr(readout.init_std, axis) + getattr(readout.multiplier, axis))
+    assert len(counted(rates)) >= 4
+    assert len(counted(outputs)) >= 4

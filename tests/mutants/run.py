@@ -99,6 +99,13 @@ def broken(mutant: Mutant, source: str) -> str:
     return changed
 
 
+def exists(test: str) -> bool:
+    """Whether a test file, and the test named in it, are there."""
+    file, _, name = test.partition("::")
+    place = ROOT / file
+    return place.exists() and (not name or f"def {name.split('[')[0]}(" in place.read_text(encoding="utf-8"))
+
+
 def check(mutants: list[Mutant]) -> list[str]:
     """What is stale in the list, one line each."""
     found = []
@@ -107,13 +114,7 @@ def check(mutants: list[Mutant]) -> list[str]:
             broken(mutant, (ROOT / mutant.file).read_text(encoding="utf-8"))
         except (StaleError, OSError) as error:
             found.append(str(error))
-        found += [
-            f"{mutant.name}: there is no {test}"
-            for test in mutant.tests
-            if not (ROOT / test.split("::")[0]).exists()
-            or any(f"def {part.split('[')[0]}(" not in (ROOT / test.split("::")[0]).read_text(encoding="utf-8")
-                   for part in test.split("::")[1:])
-        ]
+        found += [f"{mutant.name}: there is no {test}" for test in mutant.tests if not exists(test)]
     names = [mutant.name for mutant in mutants]
     return found + sorted(f"{name}: two mutants of that name" for name in set(names) if names.count(name) > 1)
 
@@ -128,13 +129,15 @@ def run_tests(tests: tuple[str, ...], copy: Path, scratch: Path) -> tuple[int, s
     """Exit code, output and CPU seconds of the tests, on the copy, up to the first failure."""
     environment = os.environ | {
         "PYTHONPATH": str(copy),
-        "PYTHONPYCACHEPREFIX": str(scratch / "bytecode"),
+        # Bytecode is known by the second it was written in and its length: no mutant may run on that of another.
+        "PYTHONDONTWRITEBYTECODE": "1",
         "HYPOTHESIS_STORAGE_DIRECTORY": str(scratch / "examples"),
         "OMP_NUM_THREADS": "1",
     }
     # -n 0 and an addopts of its own: one process; a seed, so that a mutant has the same fate every time.
     options = ["-x", "-q", "-n", "0", "-o", "addopts=--import-mode=importlib", "-p", "no:cacheprovider"]
-    command = [sys.executable, "-c", START, str(copy), *options, "--hypothesis-seed=0", *tests]
+    options += ["--hypothesis-seed=0", "--hypothesis-profile=powercount-mutants"]
+    command = [sys.executable, "-c", START, str(copy), *options, *tests]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     try:
         done = subprocess.run(
@@ -156,15 +159,12 @@ def noticed_by(out: str) -> str:
 def fate(mutant: Mutant, copy: Path, scratch: Path) -> tuple[str, str, float]:
     """(killed, SURVIVED, survives or ERROR; by what; CPU seconds) of one mutant."""
     place = place_of(mutant.file, copy)
-    original, stamp = place.read_text(encoding="utf-8"), place.stat().st_mtime
+    original = place.read_text(encoding="utf-8")
     place.write_text(broken(mutant, original), encoding="utf-8")
-    # Bytecode is known by the second it was written in and its length: no mutant may run on that of another.
-    shutil.rmtree(scratch / "bytecode", ignore_errors=True)
     try:
         code, out, seconds = run_tests(mutant.tests, copy, scratch)
     finally:
         place.write_text(original, encoding="utf-8")
-        os.utime(place, (stamp, stamp))
     if code == FAILED:
         return "killed", noticed_by(out), seconds
     if code != PASSED:
@@ -178,9 +178,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", help="parts of the names of mutants; all by default")
     parser.add_argument("--list", action="store_true", help="print the mutants and run nothing")
     asked = parser.parse_args(arguments)
-    mutants = [
-        each for each in read_list() if not asked.names or any(name in each.name for name in asked.names)
-    ]
+    mutants = [each for each in read_list() if not asked.names or any(name in each.name for name in asked.names)]
     stale = check(mutants)
     if stale or not mutants:
         print("\n".join(stale) or "no mutant has that name; see --list")

@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 
 from powercount.claims import convergence, transfer
+from powercount.claims.finding import falls, from_estimate, moves, stays
 from powercount.derivations.dynamics.covariances import Pair, at_depth, in_the_limit
 from powercount.derivations.dynamics.first_step import first_step
 from powercount.dynamics.transfer import Plan, TransferRow
+from powercount.empirical.fit import Estimate
 from powercount.study import Study
+from powercount.verdict import CONFIDENCE, RIVAL
 
 PLAN = Plan(depths=(2, 4, 8, 16), seeds=8)
 QUICK = Study(quick=True)
@@ -43,7 +46,7 @@ def with_slope(monkeypatch, power, noise=0.01, *, beyond=False):
     ],
 )
 def test_c19_asks_whether_the_best_rate_moves(power, noise, outcome, monkeypatch):
-    """Up or down is a shift; none, and one below half the distance to a rival exponent, contradicts; noise decides not."""
+    """Up or down is a shift; none, and one below half the distance to a rival exponent, contradicts."""
     with_slope(monkeypatch, power, noise)
     found = transfer.c19(QUICK)
     assert len(found) == 5
@@ -96,9 +99,47 @@ def test_c17_claims_one_over_the_depth(power, outcome, monkeypatch):
         start = Pair(1, 1, convergence.OVERLAP)
         exact = convergence.columns(at_depth(activation, start, depth, horizon))
         limit = convergence.columns(in_the_limit(activation, start, horizon))
-        deep = width > max(convergence.WIDER)
-        return scattered(limit + (exact - limit) * float(depth) ** (1 + power) if deep else exact + 0.3 / width, generator)
+        bent = limit + (exact - limit) * float(depth) ** (1 + power)
+        return scattered(bent if width > max(convergence.WIDER) else exact + 0.3 / width, generator)
 
     monkeypatch.setattr(convergence, "batches_at_start", at_start)
     _, in_depth = convergence.c17_start(QUICK)
     assert (in_depth.part, in_depth.outcome) == ("power of L of the bias", outcome)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "outcome"),
+    [
+        (0.0, 0.9, "AGREES"),
+        (0.0, 1.1, "UNDECIDED"),
+        (0.51, 0.5, "CONTRADICTS"),
+        (-0.51, 0.5, "CONTRADICTS"),
+        (0.49, 0.5, "AGREES"),
+    ],
+)
+def test_evidence_must_tell_half_the_distance_to_the_rival(value, error, outcome):
+    """In units of half the rival: further off than the half-width contradicts, too wide a one decides nothing."""
+    unit = float(RIVAL) / 2
+    reach = Estimate(value=0.0, standard_error=1.0, freedom=30).interval(CONFIDENCE)[1]
+    estimate = Estimate(value=value * unit, standard_error=error * unit / reach, freedom=30)
+    assert from_estimate(estimate, 0, 0, part="a power", condition="relu").outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("rule", "low", "high", "outcome"),
+    [
+        (stays, -0.9, 0.9, "AGREES"),
+        (stays, -0.9, 1.1, "UNDECIDED"),
+        (stays, 1.1, 1.5, "CONTRADICTS"),
+        (stays, -1.5, -1.1, "CONTRADICTS"),
+        (moves, 0.1, 1.1, "AGREES"),
+        (moves, 0.1, 0.9, "CONTRADICTS"),
+        (moves, -0.1, 1.1, "UNDECIDED"),
+        (falls, -3.0, -0.1, "AGREES"),
+        (falls, -0.9, 0.1, "CONTRADICTS"),
+        (falls, -1.1, 0.1, "UNDECIDED"),
+    ],
+)
+def test_the_sides_of_a_claim_have_their_borders(rule, low, high, outcome):
+    """Intervals in units of half the distance to the nearest rival exponent, an eighth."""
+    assert rule(low / 8, high / 8) == outcome
