@@ -63,6 +63,24 @@ def test_the_first_matrix_counts_twice():
     assert power.coeff(power_symbol("hidden1", "init_std", "width")) == 0
 
 
+def test_what_an_update_is_made_from_counts_twice():
+    """<z, z> = n |z|^2: the size of the stream's start enters the own updates of W_1 and the readout squared."""
+    chain = symbolic_chain(2, "relu", "cross-entropy", frozenset())
+    start = power_symbol("input", "init_std", "width")
+    sizes = {"own-update:1": 2, "own-update:readout": 2, "own-update:input": 0, "output": 1, "stream": 1, "gradient": 0}
+    assert {key: chain.scale(key).width.coeff(start) for key in sizes} == sizes
+    assert chain.scale("own-update:2").width.coeff(power_symbol("hidden1", "init_std", "width")) == 2
+    assert chain.scale("own-update:input").width.coeff(power_symbol("input", "multiplier", "width")) == 2
+
+
+def test_the_error_signal_of_the_squared_loss_is_as_large_as_the_output():
+    """chi ~ max(1, |f|) under the squared loss, and of order one under cross-entropy."""
+    for axis in AXES:
+        squared = symbolic_chain(2, "relu", "mse", frozenset())
+        assert squared.scale("error").along(axis) == Max(0, squared.scale("output").along(axis))
+        assert symbolic_chain(2, "relu", "cross-entropy", frozenset()).scale("error").along(axis) == 0
+
+
 def test_tensor_programs_six_in_gamma():
     """k = 1 with normalised gradients and update L^(-gamma), c_1 = alpha - gamma: dh_L ~ L^(1 - alpha - gamma), 7.2."""
     gamma = Symbol("gamma", real=True)

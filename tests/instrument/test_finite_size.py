@@ -19,9 +19,10 @@ from powercount.finite_size import FINITE_WIDTH, FiniteSize
 
 # Four standard errors: the noise of what is compared, not a tolerance on it.
 NOISE = 4
-# Blocks of three layers come nearest: .54 and .59 of the declared error were seen. Twice the constant would leave .3,
-# and half of all that can be decided at n = 128 undecided: an error that is too large is as wrong as one too small.
-NEAREST = 0.4
+# Blocks of three layers come nearest: .54 and .59 of the declared error were seen. Twice the constant leaves .39 and .43
+# and half of it .67 and .73: of powers of two it is this one. Too small an error contradicts what is true; too large
+# a one leaves everything undecided.
+NEAREST = (0.5, 0.65)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_finite_width_error_covers(name, layers, activation, ledger):
     assert len(gaps) == 11 + 4 * layers
     assert gaps[worst] < 1
     if layers == 3:
-        assert gaps[worst] > NEAREST
+        assert NEAREST[0] < gaps[worst] < NEAREST[1]
 
 
 def test_a_sum_shows_a_rival_by_its_share():

@@ -6,6 +6,7 @@ A quick relative of tests/laws/test_infinite_width_values.py: other recipes, log
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import pytest
 
@@ -22,11 +23,17 @@ SWEEP = Sweep(axis="depth", sizes=(2, 4, 7), fixed=WIDTH, data="gaussian")
 
 
 @pytest.mark.parametrize(
-    ("name", "layers", "activation"), [("sp", 2, "relu"), ("completep", 2, "tanh"), ("ntk", 1, "abs")]
+    ("name", "layers", "activation", "by"),
+    [("sp", 2, "relu", "0"), ("completep", 2, "tanh", "0"), ("ntk", 1, "abs", "0"), ("depth-mup", 2, "relu", "1/2")],
 )
-def test_narrow_nets_have_their_infinite_width_values(name, layers, activation):
-    """Every observable at every depth, to the declared relative error of n = 128 and four standard errors."""
+def test_narrow_nets_have_their_infinite_width_values(name, layers, activation, by):
+    """Every observable at every depth, to the declared relative error of n = 128 and four standard errors.
+
+    ``by`` moves the gains, which are 1 in every named recipe: W_1's up by a power of L and the last one's down.
+    """
     recipe = named_recipe(name, layers=layers, activation=activation)
+    recipe = recipe.shifted("hidden1", "multiplier", "depth", Fraction(by))
+    recipe = recipe.shifted(f"hidden{layers}", "init_std", "depth", -Fraction(by))
     wanted = [each for each in observables(layers) if str(each) != "feature-update@readout"]
     sizes = {"width": WIDTH, "depth": SWEEP.sizes[-1], "layers": layers, "data": "gaussian", "examples": 16}
     squares = member_squares(recipe, wanted, SWEEP, draw_ensemble(seed=2, members=range(MEMBERS), **sizes))
