@@ -259,3 +259,13 @@ def test_a_branch_gain_that_grows_with_the_width_has_no_exponent(by):
     assert above.along("width") is None
     assert "the branch gain beta grows with n" in above.reason("width")
     assert derive(on_the_line.shifted("hidden2", "multiplier", "width", -by), stream).along("width") == 0
+
+
+@pytest.mark.parametrize(("activation", "dead"), [("relu", True), ("abs", True), ("linear", False), ("tanh", False)])
+def test_a_kink_fed_with_zeros_passes_nothing_back(activation, dead):
+    """sigma_1 = 0, k = 2: y_1 = 0, where phi' of a kink is zero in floating point; a smooth phi lets W_1 move."""
+    recipe = named_recipe("depth-mup", activation=activation)
+    still = replace(recipe.role("hidden1"), init_std=None)
+    recipe = replace(recipe, parametrization=recipe.parametrization.with_role("hidden1", still))
+    assert derive(recipe, observable_named("own-update:1", 2)).vanishes == dead
+    assert derive(recipe, observable_named("own-update:2", 2)).vanishes

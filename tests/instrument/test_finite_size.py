@@ -19,9 +19,9 @@ from powercount.finite_size import FINITE_WIDTH, FiniteSize
 
 # Four standard errors: the noise of what is compared, not a tolerance on it.
 NOISE = 4
-# Blocks of three layers come nearest: .54 and .59 of the declared error were seen. Twice the constant leaves .39 and .43
-# and half of it .67 and .73: of powers of two it is this one. Too small an error contradicts what is true; too large
-# a one leaves everything undecided.
+# Blocks of three layers come nearest: .54 and .59 of the declared error were seen. Twice the constant leaves .39, .43
+# and half of it .67, .73: of powers of two it is this one. Too small an error contradicts what is true; too large a
+# one leaves everything undecided.
 NEAREST = (0.5, 0.65)
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import Observable
-from powercount.empirical.fit import DROWNED, Estimate, fit_ratio, fit_slope, least_squares_weights, total
+from powercount.empirical.fit import DROWNED, Estimate, fit_ratio, fit_slope, jackknife, least_squares_weights, total
 from powercount.empirical.sweep import Measurement, Sweep
 from powercount.finite_size import FiniteSize
 from powercount.recipes import targets
@@ -59,6 +59,15 @@ def test_zeros_and_overflows_are_states_not_slopes():
     assert fit_slope(0 * ones, SIZES).state == "zero"
     assert fit_slope(ones * np.inf, SIZES).state == "diverges"
     assert fit_slope(ones, SIZES).state == "measured"
+
+
+def test_the_jackknife_of_a_mean_is_its_standard_error():
+    """s / sqrt(S), with S - 1 degrees of freedom: leaving seeds out is exact for a mean."""
+    members = np.random.default_rng(4).standard_normal(12)
+    found = jackknife(lambda rows: float(rows.mean()), members)
+    assert found.value == pytest.approx(members.mean())
+    assert found.standard_error == pytest.approx(members.std(ddof=1) / 12**0.5)
+    assert found.freedom == 11
 
 
 @pytest.mark.parametrize("seeds", [8, 16, 32])
