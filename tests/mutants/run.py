@@ -151,9 +151,9 @@ def run_tests(tests: tuple[str, ...], copy: Path, scratch: Path) -> tuple[int, s
 
 
 def noticed_by(out: str) -> str:
-    """The first test that failed, out of pytest's summary."""
+    """The test that failed, out of the summary at the end; what an inner run of pytest says comes before."""
     lines = [line for line in out.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return lines[0].split(" - ")[0].removeprefix("FAILED ").removeprefix("ERROR ") if lines else "?"
+    return lines[-1].split(" - ")[0].removeprefix("FAILED ").removeprefix("ERROR ") if lines else "?"
 
 
 def fate(mutant: Mutant, copy: Path, scratch: Path) -> tuple[str, str, float]:
