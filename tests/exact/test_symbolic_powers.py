@@ -63,6 +63,24 @@ def test_the_first_matrix_counts_twice():
     assert power.coeff(power_symbol("hidden1", "init_std", "width")) == 0
 
 
+def test_what_an_update_is_made_from_counts_twice():
+    """<z, z> = n |z|^2: the size of the stream's start enters the own updates of W_1 and the readout squared."""
+    chain = symbolic_chain(2, "relu", "cross-entropy", frozenset())
+    start = power_symbol("input", "init_std", "width")
+    sizes = {"own-update:1": 2, "own-update:readout": 2, "own-update:input": 0, "output": 1, "stream": 1, "gradient": 0}
+    assert {key: chain.scale(key).width.coeff(start) for key in sizes} == sizes
+    assert chain.scale("own-update:2").width.coeff(power_symbol("hidden1", "init_std", "width")) == 2
+    assert chain.scale("own-update:input").width.coeff(power_symbol("input", "multiplier", "width")) == 2
+
+
+def test_the_error_signal_of_the_squared_loss_is_as_large_as_the_output():
+    """chi ~ max(1, |f|) under the squared loss, and of order one under cross-entropy."""
+    for axis in AXES:
+        squared = symbolic_chain(2, "relu", "mse", frozenset())
+        assert squared.scale("error").along(axis) == Max(0, squared.scale("output").along(axis))
+        assert symbolic_chain(2, "relu", "cross-entropy", frozenset()).scale("error").along(axis) == 0
+
+
 def test_tensor_programs_six_in_gamma():
     """k = 1 with normalised gradients and update L^(-gamma), c_1 = alpha - gamma: dh_L ~ L^(1 - alpha - gamma), 7.2."""
     gamma = Symbol("gamma", real=True)
@@ -218,3 +236,36 @@ def test_every_prediction_carries_its_steps(name, layers, activation):
         assert "\\" not in text
         assert text.count("because ") == page.count("$: ") == len(prediction.steps)
         assert row["sources"]
+
+
+@pytest.mark.parametrize("activation", ["linear", "relu"])
+@pytest.mark.parametrize("by", [Fraction(1, 100), Fraction(1, 8), Fraction(1, 4)])
+def test_the_line_of_stability_is_one_half(by, activation):
+    """beta = L^(-1/2) and below have an exponent of the stream, L^0; whatever is above has none, and says why."""
+    on_the_line, stream = named_recipe("depth-mup", activation=activation), Observable(quantity="stream")
+    for role, kind in (("branch", "multiplier"), ("hidden1", "init_std"), ("hidden2", "multiplier")):
+        above = derive(on_the_line.shifted(role, kind, "depth", by), stream)
+        assert above.along("depth") is None
+        assert "the branch gain beta exceeds L^(-1/2)" in above.reason("depth")
+        assert derive(on_the_line.shifted(role, kind, "depth", -by), stream).along("depth") == 0
+    assert derive(on_the_line, stream).along("depth") == 0
+
+
+@pytest.mark.parametrize("by", [Fraction(1, 100), Fraction(1, 4)])
+def test_a_branch_gain_that_grows_with_the_width_has_no_exponent(by):
+    """beta = n^0 and below have one, whatever is above has none along n: each block multiplies the stream by it."""
+    on_the_line, stream = named_recipe("depth-mup"), Observable(quantity="stream")
+    above = derive(on_the_line.shifted("hidden2", "multiplier", "width", by), stream)
+    assert above.along("width") is None
+    assert "the branch gain beta grows with n" in above.reason("width")
+    assert derive(on_the_line.shifted("hidden2", "multiplier", "width", -by), stream).along("width") == 0
+
+
+@pytest.mark.parametrize(("activation", "dead"), [("relu", True), ("abs", True), ("linear", False), ("tanh", False)])
+def test_a_kink_fed_with_zeros_passes_nothing_back(activation, dead):
+    """sigma_1 = 0, k = 2: y_1 = 0, where phi' of a kink is zero in floating point; a smooth phi lets W_1 move."""
+    recipe = named_recipe("depth-mup", activation=activation)
+    still = replace(recipe.role("hidden1"), init_std=None)
+    recipe = replace(recipe, parametrization=recipe.parametrization.with_role("hidden1", still))
+    assert derive(recipe, observable_named("own-update:1", 2)).vanishes == dead
+    assert derive(recipe, observable_named("own-update:2", 2)).vanishes

@@ -16,7 +16,7 @@ from powercount.empirical.data import FEATURES
 from powercount.empirical.ensemble import Draws, Ensemble, draw_ensemble, seed_of
 from powercount.empirical.network import build
 from powercount.empirical.observables import at_initialization, mean_square, middle
-from powercount.empirical.training import in_double, train
+from powercount.empirical.training import after_training, in_double, train
 from powercount.strategies import drawn_recipes
 
 # Two float64 programs for the same sum differ by rounding: some 1e-16 per operation, far below this.
@@ -113,6 +113,32 @@ def test_own_and_total_update_split_without_remainder():
     for name, value in (("own-update", own), ("total-update", total)):
         expected = ours[Observable(quantity=name, role="hidden1")]
         torch.testing.assert_close(mean_square(value / rate), expected, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_own_updates_of_real_steps_meet_the_new_incoming(layers):
+    """y_T - y_0 = m (W_T - W_0) z_T + m W_0 (z_T - z_0), at rates so large that z_T is no longer z_0."""
+    recipe, width, depth = named_recipe("depth-mup", layers=layers, activation="tanh"), 16, 4
+    ensemble = Ensemble(recipe, width, depth, drawn(recipe, width, depth, examples=1))
+    before, start = ensemble.weights(), ensemble.forward()
+    asked = [each for each in observables(layers) if each.quantity == "own-update"]
+    assert len(asked) == layers + 2
+    values, block = after_training(ensemble, asked, steps=3, rate=1.0), middle(depth) - 1
+    for each in asked:
+        # An own update is read where its role moves alone.
+        end = ensemble.forward(train(ensemble, [each.role], steps=3, rate=1.0))
+        if each.role == "input":
+            own = end.start - start.start
+        elif each.role == "readout":
+            moved = end.end - start.end
+            own = end.output - start.output - ensemble.multiplier["readout"] * torch.bmm(before["readout"][0], moved)
+        else:
+            j = ensemble.hidden_roles.index(str(each.role))
+            moved = end.incoming[block][j] - start.incoming[block][j]
+            inherited = ensemble.multiplier[str(each.role)] * torch.bmm(before[str(each.role)][block], moved)
+            own = end.preactivations[block][j] - start.preactivations[block][j] - inherited
+            assert mean_square(moved).item() > 1e-3 * mean_square(start.incoming[block][j]).item()
+        torch.testing.assert_close(values[each], mean_square(own), **ROUNDING)
 
 
 def test_training_is_torch_optim_on_the_plain_net():

@@ -6,6 +6,7 @@ random numbers) and grows at small sizes, as real ensembles' does.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -16,9 +17,10 @@ from hypothesis import strategies as st
 from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import Observable
-from powercount.empirical.fit import fit_slope, least_squares_weights
+from powercount.empirical.fit import DROWNED, Estimate, fit_ratio, fit_slope, jackknife, least_squares_weights, total
 from powercount.empirical.sweep import Measurement, Sweep
 from powercount.finite_size import FiniteSize
+from powercount.recipes import targets
 from powercount.verdict import CONFIDENCE, RIVAL, judge
 
 SIZES = (4, 8, 16, 32, 64)
@@ -57,6 +59,15 @@ def test_zeros_and_overflows_are_states_not_slopes():
     assert fit_slope(0 * ones, SIZES).state == "zero"
     assert fit_slope(ones * np.inf, SIZES).state == "diverges"
     assert fit_slope(ones, SIZES).state == "measured"
+
+
+def test_the_jackknife_of_a_mean_is_its_standard_error():
+    """s / sqrt(S), with S - 1 degrees of freedom: leaving seeds out is exact for a mean."""
+    members = np.random.default_rng(4).standard_normal(12)
+    found = jackknife(lambda rows: float(rows.mean()), members)
+    assert found.value == pytest.approx(members.mean())
+    assert found.standard_error == pytest.approx(members.std(ddof=1) / 12**0.5)
+    assert found.freedom == 11
 
 
 @pytest.mark.parametrize("noise", [0.15, 0.8])
@@ -125,3 +136,101 @@ def test_too_wide_an_interval_is_undecided_never_a_pass(by):
     values = FiniteSize.of(recipe, sweep)
     squares = synthetic(np.random.default_rng(3), float(by), seeds=4, noise=1.0)
     assert judged(squares, SIZES, prediction, values, sweep).outcome == "UNDECIDED"
+
+
+ONES, ZEROS = (1.0,) * len(SIZES), (0.0,) * len(SIZES)
+
+
+def seen(prediction, fitted, points=ONES):
+    """The verdict on an estimate."""
+    sweep = Sweep(axis="depth", sizes=SIZES, fixed=128)
+    measurement = Measurement(
+        observable=prediction.observable,
+        sweep=sweep,
+        fitted=fitted,
+        sizes=SIZES,
+        points=points,
+        seeds=16,
+        cpu_seconds=0.0,
+    )
+    return judge(prediction, measurement)
+
+
+def own_update():
+    """What depth-mup claims of W_1's own update along depth, and its values at these sizes."""
+    recipe = named_recipe("depth-mup")
+    values = FiniteSize.of(recipe, Sweep(axis="depth", sizes=SIZES, fixed=128))
+    return derive(recipe, Observable(quantity="own-update", role="hidden1")), values
+
+
+@pytest.mark.parametrize(("part", "outcome"), [(0.9, "AGREES"), (1.1, "UNDECIDED"), (1.9, "UNDECIDED")])
+def test_half_the_distance_to_the_rival_must_be_resolved(part, outcome):
+    """A slope seen where it is expected agrees if its resolution is under half of 1/4, and not above, short of 1/4."""
+    prediction, values = own_update()
+    unit = Estimate(value=0.0, standard_error=1.0, freedom=15).interval(CONFIDENCE)[1]
+    room = part * float(RIVAL) / 2 - values.error(prediction.observable)
+    assert room > 0
+    expected = values.slope(prediction.observable)
+    found = seen(prediction, Estimate(value=expected, standard_error=room / unit, freedom=15))
+    assert found.resolution == pytest.approx(part * float(RIVAL) / 2)  # rounding
+    assert found.outcome == outcome
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize(("part", "outcome"), [(0.9, "AGREES"), (1.1, "CONTRADICTS")])
+def test_the_declared_error_is_allowed_for_and_no_more(sign, part, outcome):
+    """A slope seen without noise agrees up to the declared error off what is expected, and contradicts beyond it."""
+    prediction, values = own_update()
+    off = sign * part * values.error(prediction.observable)
+    fitted = Estimate(value=values.slope(prediction.observable) + off, standard_error=1e-9, freedom=15)
+    assert seen(prediction, fitted).outcome == outcome
+
+
+def test_what_is_no_slope_has_its_verdict():
+    """Lost in rounding decides nothing; an overflow, and a zero that is not derived, contradict; a derived one agrees.
+
+    Where a network has no size at all, zeros are no evidence.
+    """
+    prediction, _ = own_update()
+    nothing = dict.fromkeys(("value", "standard_error"), float("nan")) | {"freedom": 15}
+    for state, outcome in (("drowned", "UNDECIDED"), ("diverges", "CONTRADICTS"), ("zero", "CONTRADICTS")):
+        assert seen(prediction, Estimate(**nothing, state=state)).outcome == outcome
+    zero = Estimate(**nothing, state="zero")
+    still = derive(named_recipe("depth-mup"), Observable(quantity="feature-update", role="readout"))
+    assert seen(still, zero, ZEROS).outcome == "AGREES"
+    assert seen(still, Estimate(value=0.0, standard_error=0.01, freedom=15)).outcome == "CONTRADICTS"
+    void = named_recipe("depth-mup").parametrization
+    for role in ("input", "readout"):
+        void = void.with_role(role, replace(dict(void.roles())[role], init_std=None))
+    dead = derive(replace(named_recipe("depth-mup"), parametrization=void), Observable(quantity="stream"))
+    assert seen(dead, zero, ZEROS).outcome == "UNDECIDED"
+
+
+def test_seeds_are_asked_for_until_judge_can_decide():
+    """The half-width that is aimed at, with the declared error, is just under half the distance to the rival."""
+    prediction, values = own_update()
+    aimed = targets([prediction], values)[prediction.observable]
+    assert 0.9 < (aimed + values.error(prediction.observable)) / (float(RIVAL) / 2) < 1
+
+
+def test_estimates_add_as_independent_ones_do():
+    """Values and variances add, degrees of freedom are at least the fewer, and the ratio of two slopes is theirs."""
+    one, other = (Estimate(value=value, standard_error=error, freedom=9) for value, error in ((1.0, 0.3), (2.0, 0.4)))
+    both = total(one, other)
+    assert (both.value, both.standard_error) == pytest.approx((3.0, 0.5))
+    assert 9 <= both.freedom <= 18
+    squares = synthetic(np.random.default_rng(5), 0.3, seeds=8, noise=0.2)
+    steeper = fit_ratio(squares * np.asarray(SIZES, dtype=float) ** 0.5, squares, SIZES)
+    assert (steeper.value, steeper.standard_error) == pytest.approx((0.25, 0.0), abs=1e-12)  # rounding
+    loud = synthetic(np.random.default_rng(6), 0.3, seeds=8, noise=0.4)
+    apart = fit_ratio(loud, squares, SIZES)
+    assert apart.value == pytest.approx(fit_slope(loud, SIZES).value - fit_slope(squares, SIZES).value)
+    assert apart.standard_error > 0.01
+
+
+def test_one_drowned_or_one_infinite_member_is_enough():
+    """A mean square that is lost, or not finite, at one size of one seed leaves no slope."""
+    for value, state in ((DROWNED, "drowned"), (np.inf, "diverges")):
+        squares = np.ones((4, 5))
+        squares[2, 3] = value
+        assert fit_slope(squares, SIZES).state == state

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from powercount.empirical.scaling_laws.fit import Asked, FitError, Losses, fit_axis, fit_joint
+from powercount.empirical.scaling_laws.fit import Asked, FitError, Interval, Losses, fit_axis, fit_joint
 from powercount.scaling_laws.regime import duality, regime
 from powercount.scaling_laws.table_file import read_table
 
@@ -150,3 +150,40 @@ def test_the_shipped_table_has_fits_that_make_sense():
     assert (regime(fit.exponent, fit.offset), fit.resampled) == ("resolution-limited", "whole runs")
     assert 0.5 < fit.exponent.low < fit.exponent.high < 1
     assert 0 < fit.offset.low < fit.offset.high < fit.means.min()
+
+
+def between(low, high):
+    """An interval around its middle."""
+    return Interval(value=(low + high) / 2, low=low, high=high)
+
+
+PLATEAU, NONE = between(0.08, 0.11), between(0.0, 0.02)
+
+
+@pytest.mark.parametrize(
+    ("exponent", "offset", "expected"),
+    [
+        ((0.51, 1.99), PLATEAU, "variance-limited"),
+        ((0.49, 1.2), PLATEAU, "undecided"),
+        ((0.8, 2.01), PLATEAU, "undecided"),
+        ((0.3, 0.99), PLATEAU, "resolution-limited"),
+        ((0.1, 0.99), NONE, "resolution-limited"),
+        ((0.6, 1.19), NONE, "resolution-limited"),
+        ((0.6, 1.21), NONE, "undecided"),
+        ((1.01, 2.01), NONE, "resolution-limited"),
+        ((1.01, 1.5), PLATEAU, "undecided"),
+        ((1.01, 2.03), NONE, "undecided"),
+    ],
+)
+def test_the_borders_of_the_regimes_are_where_the_page_says(exponent, offset, expected):
+    """Just inside and just outside of 1/2, 1, 2, a factor of 2 and a plateau of 0."""
+    assert regime(between(*exponent), offset) == expected
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(-0.24, 0.25, "agree"), (-0.26, 0.25, "undecided"), (0.01, 0.9, "differ"), (-0.9, -0.01, "differ")],
+)
+def test_the_border_of_duality_is_where_the_page_says(low, high, expected):
+    """An interval of a - b that holds 0 tells agreement only up to a length of 1/2."""
+    assert duality(between(low, high)) == expected

@@ -15,11 +15,11 @@ CLAIMS = named_recipe("depth-mup")
 
 def test_branches_add_up_incoherently(case, axis, measured, ledger):
     """|h_L - h_0| ~ L^(1/2 - alpha) in width-muP: 0 at alpha = 1/2, -1/2 at alpha = 1."""
-    for observable in observables(case.recipe.block.layers):
-        if observable.quantity == "branch-sum":
-            prediction = derive(case.recipe, observable)
-            verdict = judge(prediction, measured(case, axis)[observable])
-            ledger.agrees(verdict, str(case))
+    asked = [each for each in observables(case.recipe.block.layers) if each.quantity == "branch-sum"]
+    assert len(asked) == 1
+    for observable in asked:
+        prediction = derive(case.recipe, observable)
+        ledger.agrees(judge(prediction, measured(case, axis)[observable]), str(case))
 
 
 def test_twin_branch_sum_sees_the_branch_power(ledger):

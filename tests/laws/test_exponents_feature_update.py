@@ -15,11 +15,11 @@ CLAIMS = named_recipe("depth-mup")
 
 def test_feature_updates_add_up_coherently(case, axis, measured, ledger):
     """|dh_L from W_j| ~ L^(1 - 2 alpha + c_j) in width-muP; exactly zero from the readout."""
-    for observable in observables(case.recipe.block.layers):
-        if observable.quantity == "feature-update":
-            prediction = derive(case.recipe, observable)
-            verdict = judge(prediction, measured(case, axis)[observable])
-            ledger.agrees(verdict, str(case))
+    asked = [each for each in observables(case.recipe.block.layers) if each.quantity == "feature-update"]
+    assert len(asked) == case.recipe.block.layers + 3
+    for observable in asked:
+        prediction = derive(case.recipe, observable)
+        ledger.agrees(judge(prediction, measured(case, axis)[observable]), str(case))
 
 
 @pytest.mark.parametrize("axis", AXES)

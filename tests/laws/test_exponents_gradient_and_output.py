@@ -15,11 +15,11 @@ CLAIMS = named_recipe("depth-mup")
 
 def test_gradient_and_output_follow_the_readout(case, axis, measured, ledger):
     """|df/dh| ~ n^(-1) and |f| ~ n^(-1/2) in width-muP, at any depth with beta <= L^(-1/2)."""
-    for observable in observables(case.recipe.block.layers):
-        if observable.quantity in ("gradient", "output"):
-            prediction = derive(case.recipe, observable)
-            verdict = judge(prediction, measured(case, axis)[observable])
-            ledger.agrees(verdict, str(case))
+    asked = [each for each in observables(case.recipe.block.layers) if each.quantity in ("gradient", "output")]
+    assert len(asked) == 2
+    for observable in asked:
+        prediction = derive(case.recipe, observable)
+        ledger.agrees(judge(prediction, measured(case, axis)[observable]), str(case))
 
 
 @pytest.mark.parametrize("axis", AXES)

@@ -19,8 +19,9 @@ from powercount.verdict import judge
 
 def test_no_power_of_depth_and_the_growth_at_finite_depth(growing_case, measured, ledger):
     """No observable has a power of L at alpha = 0, and each grows as its infinite-width value does."""
-    recipe = growing_case.recipe
-    for observable in observables(recipe.block.layers):
+    recipe, asked = growing_case.recipe, observables(growing_case.recipe.block.layers)
+    assert len(asked) == 12 + 4 * recipe.block.layers
+    for observable in asked:
         prediction = derive(recipe, observable)
         assert prediction.along("depth") is None
         why = "saturates" if recipe.block.activation in ("erf", "tanh") else "faster than any power"

@@ -18,11 +18,11 @@ CLAIMS = named_recipe("depth-mup")
 
 def test_output_updates_follow_the_stream(case, axis, measured, ledger):
     """|df from W_j| ~ L^(1 - 2 alpha + c_j) in width-muP, 0 from input and readout."""
-    for observable in observables(case.recipe.block.layers):
-        if observable.quantity == "output-update":
-            prediction = derive(case.recipe, observable)
-            verdict = judge(prediction, measured(case, axis)[observable])
-            ledger.agrees(verdict, str(case))
+    asked = [each for each in observables(case.recipe.block.layers) if each.quantity == "output-update"]
+    assert len(asked) == case.recipe.block.layers + 3
+    for observable in asked:
+        prediction = derive(case.recipe, observable)
+        ledger.agrees(judge(prediction, measured(case, axis)[observable]), str(case))
 
 
 @pytest.mark.parametrize("axis", AXES)

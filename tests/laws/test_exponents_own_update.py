@@ -19,11 +19,11 @@ CLAIMS = named_recipe("depth-mup")
 
 def test_own_updates_follow_their_rate_and_gradient(case, axis, measured, ledger):
     """|m_j dW_j z_j| ~ L^(c_j - alpha) in width-muP, and the input and readout their own powers."""
-    for observable in observables(case.recipe.block.layers):
-        if observable.quantity == "own-update":
-            prediction = derive(case.recipe, observable)
-            verdict = judge(prediction, measured(case, axis)[observable])
-            ledger.agrees(verdict, str(case))
+    asked = [each for each in observables(case.recipe.block.layers) if each.quantity == "own-update"]
+    assert len(asked) == case.recipe.block.layers + 2
+    for observable in asked:
+        prediction = derive(case.recipe, observable)
+        ledger.agrees(judge(prediction, measured(case, axis)[observable]), str(case))
 
 
 @pytest.mark.parametrize("axis", AXES)

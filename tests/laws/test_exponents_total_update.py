@@ -15,11 +15,11 @@ CLAIMS = named_recipe("depth-mup")
 
 def test_total_updates_inherit_from_the_stream(case, axis, measured, ledger):
     """|dy_j| ~ max(own, Gamma_j |dy_(j-1)|): 0 in depth-muP although every own update collapses."""
-    for observable in observables(case.recipe.block.layers):
-        if observable.quantity == "total-update":
-            prediction = derive(case.recipe, observable)
-            verdict = judge(prediction, measured(case, axis)[observable])
-            ledger.agrees(verdict, str(case))
+    asked = [each for each in observables(case.recipe.block.layers) if each.quantity == "total-update"]
+    assert len(asked) == case.recipe.block.layers
+    for observable in asked:
+        prediction = derive(case.recipe, observable)
+        ledger.agrees(judge(prediction, measured(case, axis)[observable]), str(case))
 
 
 @pytest.mark.parametrize("axis", AXES)

@@ -42,6 +42,7 @@ def test_values_of_wide_nets(layers, ledger):
             for place, depth in enumerate(SWEEP.sizes)
             for each in wanted
         }
+        assert len(ratios) == len(SWEEP.sizes) * (11 + 4 * layers)
         worst = max(ratios, key=lambda key: abs(math.log(ratios[key])))
         ledger.note(
             f"{name} k={layers} n=512 L=4..64",

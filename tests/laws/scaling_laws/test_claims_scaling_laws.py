@@ -12,6 +12,11 @@ from powercount.study import Study
 QUICK = tuple(claim.id for claim in CLAIMS if claim.check.split(":")[0] in ("spectra", "ridge", "width", "resolution"))
 
 
+def test_there_are_claims_to_measure():
+    """A register without these checks would leave nothing below."""
+    assert len(QUICK) == 13
+
+
 @pytest.mark.parametrize("name", QUICK)
 def test_a_quick_measurement_gives_the_recorded_verdict(name, ledger):
     """The verdict computed from fewer seeds and sizes is the one in the record."""

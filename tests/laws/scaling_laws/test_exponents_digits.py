@@ -53,6 +53,7 @@ def test_twin_alpha_k_is_not_the_exponent_of_the_classes(classes):
     """What a power law of alpha_K has at these sizes is contradicted by a third and more."""
     pixels, sizes = digits.PIXELS[-1], digits.sizes_of(STUDY)
     pure = digits.pure_exponent(digits.spectral_exponent(STUDY, pixels).value, digits.count_of(STUDY), sizes)
+    assert len(classes) == 2
     for each in classes:
         assert stays(each.low - pure, each.high - pure) == "CONTRADICTS"
         assert pure - each.high > 1 / 3

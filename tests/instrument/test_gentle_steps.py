@@ -1,0 +1,49 @@
+"""The rate of T real steps: gentle by its first-order moves, and halved where changes are not proportional to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from powercount.derivations.named import named_recipe
+from powercount.derivations.recipe import AXES, observables
+from powercount.empirical.fit import least_squares_weights
+from powercount.empirical.sweep import Sweep
+from powercount.finite_size import SMALL_STEPS, FiniteSize
+from powercount.recipes import HALVINGS, check_gentle, default_sweep, gentle
+from powercount.verdict import RIVAL
+
+SWEEP = Sweep(axis="depth", sizes=(2, 4, 8), fixed=32, steps=3, examples=1)
+
+
+@pytest.mark.parametrize("name", ["sp", "depth-mup-sqrt", "completep"])
+def test_a_gentle_rate_moves_everything_by_a_sixty_fourth_at_most(name):
+    """T steps at that rate move output, stream and preactivations by 1/64 of their sizes to first order, no more."""
+    recipe = named_recipe(name)
+    rate = gentle(recipe, SWEEP).rate
+    moves = [move for value in FiniteSize.of(recipe, SWEEP).values for move in value.relative_moves()]
+    assert len(moves) > len(SWEEP.sizes)
+    assert SWEEP.steps * rate * max(moves) == pytest.approx(1 / 64)  # rounding
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_what_real_steps_leave_open_decides_nothing(axis):
+    """The error declared for the second order in the rate takes less than a tenth of half the distance to a rival."""
+    recipe = named_recipe("completep")
+    sweep = default_sweep(recipe, axis, steps=5)
+    nonlinear = FiniteSize.of(recipe, sweep).error() - FiniteSize.of(recipe, replace(sweep, steps=0)).error()
+    largest = max(abs(least_squares_weights(sweep.sizes)))
+    assert nonlinear == pytest.approx(largest * SMALL_STEPS)
+    assert 0 < nonlinear < 0.1 * float(RIVAL) / 2
+
+
+def test_a_rate_that_is_not_gentle_is_halved():
+    """128 times the gentle rate is halved until changes follow it; the gentle rate itself is left as it is."""
+    recipe = named_recipe("completep")
+    asked, mild = observables(2), gentle(recipe, SWEEP)
+    assert check_gentle(recipe, asked, mild).rate == mild.rate
+    wild = replace(mild, rate=128 * mild.rate)
+    kept = check_gentle(recipe, asked, wild).rate
+    assert wild.rate / 2**HALVINGS <= kept < wild.rate
+    assert kept <= 16 * mild.rate

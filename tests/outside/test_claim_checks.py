@@ -1,0 +1,145 @@
+"""Checks of the ledger on planted measurements: what they ask is what the claim says, and its rivals are refused.
+
+Nothing is trained: what a check reads is put in its place, with the power or the slope that the test names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from powercount.claims import convergence, transfer
+from powercount.claims.finding import falls, from_estimate, moves, stays
+from powercount.derivations.dynamics.covariances import Pair, at_depth, in_the_limit
+from powercount.derivations.dynamics.first_step import first_step
+from powercount.dynamics.transfer import Plan, TransferRow
+from powercount.empirical.fit import Estimate
+from powercount.study import Study
+from powercount.verdict import CONFIDENCE, RIVAL
+
+PLAN = Plan(depths=(2, 4, 8, 16), seeds=8)
+QUICK = Study(quick=True)
+
+
+def with_slope(monkeypatch, power, noise=0.01, *, beyond=False):
+    """Every setting's best rate goes as L^power, ``beyond`` its 1/S or by itself, and its members scatter."""
+    scatter = noise * np.random.default_rng(1).standard_normal((PLAN.seeds, 4))
+
+    def row(study, setting):
+        bare = TransferRow(setting=setting, plan=PLAN, values={}, curves=(), cpu_seconds=0.0)
+        slope = power + (bare.expected() if beyond else 0)
+        return replace(bare, values={"optimum": slope * np.log2(PLAN.depths) + scatter})
+
+    monkeypatch.setattr(transfer, "transfer_row", row)
+
+
+@pytest.mark.parametrize(
+    ("power", "noise", "outcome"),
+    [
+        (-0.5, 0.01, "AGREES"),
+        (0.5, 0.01, "AGREES"),
+        (0.0, 0.01, "CONTRADICTS"),
+        (0.06, 0.01, "CONTRADICTS"),
+        (0.0, 1.0, "UNDECIDED"),
+    ],
+)
+def test_c19_asks_whether_the_best_rate_moves(power, noise, outcome, monkeypatch):
+    """Up or down is a shift; none, and one below half the distance to a rival exponent, contradicts."""
+    with_slope(monkeypatch, power, noise)
+    found = transfer.c19(QUICK)
+    assert len(found) == 5
+    assert {each.outcome for each in found} == {outcome}
+
+
+@pytest.mark.parametrize(("power", "outcome"), [(0.0, "AGREES"), (-0.5, "CONTRADICTS"), (0.25, "CONTRADICTS")])
+def test_c18_asks_that_the_best_rate_stays(power, outcome, monkeypatch):
+    """One-layer blocks: the best rate goes as 1/S of depth-mup does at these depths, L^0 in the limit."""
+    with_slope(monkeypatch, power, beyond=True)
+    found = transfer.c18(QUICK)
+    assert len(found) == 4
+    assert {each.outcome for each in found} == {outcome}
+
+
+def scattered(value, generator):
+    """Batches around a value, close enough to tell a power to a hundredth."""
+    return np.asarray(value) * (1 + 1e-6 * generator.standard_normal((convergence.BATCHES, *np.shape(value))))
+
+
+@pytest.mark.parametrize(("power", "outcome"), [(-1, "AGREES"), (-0.5, "CONTRADICTS"), (-2, "CONTRADICTS")])
+def test_c17_claims_one_over_the_width(power, outcome, monkeypatch):
+    """A bias of n^power around the exact covariances, and around the exact movement of the output: n^(-1) alone."""
+    generator = np.random.default_rng(2)
+
+    def at_start(study, activation, width, depth, count, horizon):
+        start = Pair(1, 1, convergence.OVERLAP)
+        exact = convergence.columns(at_depth(activation, start, depth, horizon))
+        return scattered(exact + 0.3 * float(width) ** power * (width <= max(convergence.WIDER)), generator)
+
+    def in_training(study, activation, width, *, tied):
+        here = first_step(activation, convergence.SHALLOW)
+        return scattered((here.tied if tied else here.decoupled) + 0.3 * float(width) ** power, generator)
+
+    monkeypatch.setattr(convergence, "batches_at_start", at_start)
+    monkeypatch.setattr(convergence, "narrow_steps", in_training)
+    in_width, in_depth = convergence.c17_start(QUICK)
+    assert (in_width.part, in_width.outcome) == ("power of n of the bias", outcome)
+    assert in_depth.outcome == "AGREES"
+    trained = convergence.c17_width(QUICK)
+    assert [each.outcome for each in trained] == [outcome] * 2
+
+
+@pytest.mark.parametrize(("power", "outcome"), [(-1, "AGREES"), (-0.5, "CONTRADICTS"), (-2, "CONTRADICTS")])
+def test_c17_claims_one_over_the_depth(power, outcome, monkeypatch):
+    """A bias of L^power around the limit of infinite depth: L^(-1) alone."""
+    generator = np.random.default_rng(3)
+
+    def at_start(study, activation, width, depth, count, horizon):
+        start = Pair(1, 1, convergence.OVERLAP)
+        exact = convergence.columns(at_depth(activation, start, depth, horizon))
+        limit = convergence.columns(in_the_limit(activation, start, horizon))
+        bent = limit + (exact - limit) * float(depth) ** (1 + power)
+        return scattered(bent if width > max(convergence.WIDER) else exact + 0.3 / width, generator)
+
+    monkeypatch.setattr(convergence, "batches_at_start", at_start)
+    _, in_depth = convergence.c17_start(QUICK)
+    assert (in_depth.part, in_depth.outcome) == ("power of L of the bias", outcome)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "outcome"),
+    [
+        (0.0, 0.9, "AGREES"),
+        (0.0, 1.1, "UNDECIDED"),
+        (0.51, 0.5, "CONTRADICTS"),
+        (-0.51, 0.5, "CONTRADICTS"),
+        (0.49, 0.5, "AGREES"),
+    ],
+)
+def test_evidence_must_tell_half_the_distance_to_the_rival(value, error, outcome):
+    """In units of half the rival: further off than the half-width contradicts, too wide a one decides nothing."""
+    unit = float(RIVAL) / 2
+    reach = Estimate(value=0.0, standard_error=1.0, freedom=30).interval(CONFIDENCE)[1]
+    estimate = Estimate(value=value * unit, standard_error=error * unit / reach, freedom=30)
+    assert from_estimate(estimate, 0, 0, part="a power", condition="relu").outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("rule", "low", "high", "outcome"),
+    [
+        (stays, -0.9, 0.9, "AGREES"),
+        (stays, -0.9, 1.1, "UNDECIDED"),
+        (stays, 1.1, 1.5, "CONTRADICTS"),
+        (stays, -1.5, -1.1, "CONTRADICTS"),
+        (moves, 0.1, 1.1, "AGREES"),
+        (moves, 0.1, 0.9, "CONTRADICTS"),
+        (moves, -0.1, 1.1, "UNDECIDED"),
+        (falls, -3.0, -0.1, "AGREES"),
+        (falls, -0.9, 0.1, "CONTRADICTS"),
+        (falls, -1.1, 0.1, "UNDECIDED"),
+    ],
+)
+def test_the_sides_of_a_claim_have_their_borders(rule, low, high, outcome):
+    """Intervals in units of half the distance to the nearest rival exponent, an eighth."""
+    assert rule(low / 8, high / 8) == outcome
