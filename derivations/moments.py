@@ -2,8 +2,8 @@ r"""Gaussian moments of the activations: E phi(y)^2, E phi'(y)^2, E phi'(y)^4 fo
 
 Closed forms: linear (q, 1, 1), relu (q/2, 1/2, 1/2), abs (q, 1, 1), and for erf(y)
     E phi^2 = (2/pi) asin(2q/(1+2q)),  E phi'^2 = (4/pi) (1+4q)^(-1/2),  E phi'^4 = (16/pi^2) (1+8q)^(-1/2).
-The others by the trapezoidal rule in t with y = min(sqrt(q), 1) sinh t, up to 8 standard deviations: steps that are fine
-where the activation bends, at |y| of order one, and coarse where the Gaussian ends, so that it converges
+The others by the trapezoidal rule in t with y = min(sqrt(q), 1) sinh t, up to 8 standard deviations: steps that are
+fine where the activation bends, at |y| of order one, and coarse where the Gaussian ends, so that it converges
 faster than any power at every q. Worked line: relu at q = 1 gives E phi^2 = 1/2: half of the units pass.
 
 Also here: the mean square of the error signal of cross-entropy for Gaussian logits.

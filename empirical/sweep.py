@@ -28,7 +28,7 @@ from powercount.empirical.training import after_training, in_double
 FEWEST_SIZES = 3
 MEMORY_SHARE = 0.5
 EXAMPLES = 16
-PAIRED = 8  # members that make real steps beside their first-order response
+PAIRED = 16  # members that make at first real steps beside their first-order response
 PAIRED_SHARE = 0.9  # of an interval's width left to the first-order response
 SMALLEST_SQUARE = 1e-40  # squares of sizes from 1e-20 on: what they are computed from keeps its digits in float32
 Progress = Callable[[int, int], None]
@@ -301,26 +301,38 @@ def _real_steps(
 ) -> tuple[Squares, dict[Observable, Estimate]]:
     """T real steps with the first-order response to one as a control variate.
 
-    ``PAIRED`` members make real steps; on the same weights and example the first-order response is known exactly and
-    differs by little but the factor T rate. The slope is that of the first-order response over as many members and
-    examples as it takes, plus the difference of the two slopes on the pairs: whatever the real steps do otherwise is
-    in the difference. What the first step leaves at zero has no such response and is measured by real steps alone.
+    ``PAIRED`` members make real steps, more where that is too few; on the same weights and example the first-order
+    response is known exactly and differs by little but the factor T rate. The slope is that of the first-order response
+    over as many members and examples as it takes, plus the difference of the two slopes on the pairs: whatever the real
+    steps do otherwise is in the difference. What the first step leaves at zero has no such response and is measured by
+    real steps alone.
     """
     sizes = sorted(set(sweep.sizes))
     first = replace(sweep, steps=0, examples=EXAMPLES)
     plain, slopes = _grow(
         recipe, asked, first, {each: PAIRED_SHARE * width for each, width in narrow.items()}, progress
     )
-    draws = _draw(recipe, sweep, range(PAIRED))
-    real = member_squares(recipe, asked, sweep, draws)
-    response = member_squares(recipe, asked, replace(sweep, steps=0), draws)
-    fitted: dict[Observable, Estimate] = {}
-    for each in asked:
-        alone, paired = fit_slope(real[each], sizes), fit_slope(response[each], sizes)
-        if alone.state != "measured" or paired.state != "measured":
-            fitted[each] = alone
-        else:
-            fitted[each] = total(slopes[each], fit_ratio(real[each], response[each], sizes))
+    width, depth = sweep.shapes()[-1]
+    real: Squares = {each: np.empty((0, len(sizes))) for each in asked}
+    response, done, wanted = dict(real), 0, min(PAIRED, sweep.most_seeds)
+    while True:
+        for members in chunks(wanted - done, 4 * recipe.block.layers * depth * width**2):
+            draws = _draw(recipe, sweep, (done + member for member in members))
+            for known, asked_of in ((real, sweep), (response, replace(sweep, steps=0))):
+                for each, squares in member_squares(recipe, asked, asked_of, draws).items():
+                    known[each] = np.concatenate([known[each], squares])
+        done = wanted
+        fitted: dict[Observable, Estimate] = {}
+        for each in asked:
+            fitted[each], paired = fit_slope(real[each], sizes), fit_slope(response[each], sizes)
+            if fitted[each].state == paired.state == "measured":
+                fitted[each] = total(slopes[each], fit_ratio(real[each], response[each], sizes))
+        pairs = [each for each in asked if slopes[each].state == "measured"]
+        if done >= sweep.most_seeds or all(
+            _narrow(fitted[each], sweep, narrow.get(each, sweep.half_width)) for each in pairs
+        ):
+            break
+        wanted = min(2 * done, sweep.most_seeds)
     lonely = [each for each in asked if fitted[each].state == "measured" and slopes[each].state != "measured"]
     if lonely:
         grown, found = _grow(recipe, lonely, sweep, narrow, progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -22,8 +23,7 @@ def mean(function, std):
         return (function(std * x) + function(-std * x)) * math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
 
     return sum(
-        integrate.quad(both_sides, low, high, epsabs=0, epsrel=1e-12, limit=200)[0]
-        for low, high in zip(cuts, cuts[1:], strict=False)
+        integrate.quad(both_sides, low, high, epsabs=0, epsrel=1e-12, limit=200)[0] for low, high in pairwise(cuts)
     )
 
 
