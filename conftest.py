@@ -31,6 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--recipes", type=int, default=12, help="recipes drawn along each axis (12)")
     parser.addoption("--plants", type=int, default=24, help="wrong powers planted and looked for (24)")
     parser.addoption("--fuzz", type=int, default=300, help="inputs nobody wrote, for tests/outside/test_fuzz.py (300)")
+    parser.addoption("--kills", type=int, default=3, help="how often a live study is killed (3)")
 
 
 def seed_of_commit(folder: Path = Path(__file__).parent) -> int:

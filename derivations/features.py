@@ -29,11 +29,24 @@ from powercount.derivations.scale import ZERO, Scale, added, aligned, over_depth
 from powercount.derivations.steps import Chain, Step
 
 
-def features(chain: Chain, roles: dict[str, SymbolicRole], layers: int, activation: str, alpha: Expr = ALPHA) -> None:
-    """Add the changes of stream, preactivations and output to the chain."""
+def features(
+    chain: Chain,
+    roles: dict[str, SymbolicRole],
+    layers: int,
+    activation: str,
+    alpha: Expr = ALPHA,
+    *,
+    learned: bool = False,
+) -> None:
+    """Add the changes of stream, preactivations and output to the chain.
+
+    ``learned``: of several steps of a readout that starts at zero, to leading order in the rate. A role that moves
+    alone leaves the readout at zero and gets no gradient; the output's change is the readout's own.
+    """
+    share = "share" if learned else "feature-update"
     chain.add(
         Step(
-            key="feature-update@input",
+            key=f"{share}@input",
             symbol=r"|\Delta h_L|_{in}",
             formula=r"|m_{in}\Delta W_{in}x|/\sqrt d",
             because="the stream carries the change of h_0 to the end, times a gain of order one",
@@ -46,7 +59,7 @@ def features(chain: Chain, roles: dict[str, SymbolicRole], layers: int, activati
         step = product(Scale(Integer(0), -alpha), gains_between(chain, j + 1, layers), slopes)
         chain.add(
             Step(
-                key=f"feature-update@hidden{j}",
+                key=f"{share}@hidden{j}",
                 symbol=rf"|\Delta h_L|_{{{j}}}",
                 formula=rf"L\;L^{{-\alpha}}\prod_{{i>{j}}}\Gamma_i\;|m_{j}\Delta W_{j}z_{j}|",
                 because="one block's own update reaches the stream through M M^T, whose trace part is positive: all "
@@ -65,7 +78,7 @@ def features(chain: Chain, roles: dict[str, SymbolicRole], layers: int, activati
             scale=ZERO,
         )
     )
-    moving = tuple(f"feature-update@{role}" for role in roles if role != "readout")
+    moving = tuple(f"{share}@{role}" for role in roles if role != "readout")
     chain.add(
         Step(
             key="feature-update",
@@ -94,6 +107,9 @@ def features(chain: Chain, roles: dict[str, SymbolicRole], layers: int, activati
             )
         )
         above = f"total-update:{j}"
+    if learned:
+        _alone(chain, roles)
+        return
     reach = product(aligned, chain.scale("gradient"))
     for role in roles:
         seen, symbol = f"feature-update@{role}", short(role)
@@ -120,3 +136,32 @@ def features(chain: Chain, roles: dict[str, SymbolicRole], layers: int, activati
             parents=every,
         )
     )
+
+
+def _alone(chain: Chain, roles: dict[str, SymbolicRole]) -> None:
+    """What a role moves by itself while the readout stays at zero: nothing; and what the readout moves."""
+    for role in roles:
+        for quantity in ("feature-update", "output-update"):
+            if f"{quantity}@{role}" in chain.steps or (role, quantity) == ("readout", "output-update"):
+                continue
+            chain.add(
+                Step(
+                    key=f"{quantity}@{role}",
+                    symbol=rf"|\Delta {'h_L' if quantity == 'feature-update' else 'f'}|_{{{short(role)}}}",
+                    formula="0",
+                    because="where this role moves alone the readout stays at zero, and no gradient reaches it",
+                    scale=ZERO,
+                )
+            )
+    for key, role in (("output-update@readout", "out"), ("output-update", "")):
+        chain.add(
+            Step(
+                key=key,
+                symbol=rf"|\Delta f|_{{{role}}}" if role else r"|\Delta f|",
+                formula=r"|m_{out}\Delta W_{out}h_L|",
+                because="the readout's own update is the change of the output; hidden matrices change it at the third "
+                "order in the rate",
+                scale=chain.scale("own-update:readout"),
+                parents=("own-update:readout",),
+            )
+        )

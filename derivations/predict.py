@@ -18,10 +18,10 @@ import sympy
 
 from powercount.derivations.features import features
 from powercount.derivations.forward import forward, placed_roles, symbolic_roles
-from powercount.derivations.recipe import AXES, Axis, Observable, Recipe
-from powercount.derivations.scale import Scale
+from powercount.derivations.recipe import AXES, Axis, Observable, Recipe, check_name, internal_index
+from powercount.derivations.scale import ONE, Scale, product
 from powercount.derivations.steps import HOUSE, Chain, Step, plain
-from powercount.derivations.updates import updates
+from powercount.derivations.updates import RULES, updates
 
 
 class StepRow(TypedDict):
@@ -63,6 +63,7 @@ class Prediction:
     steps: tuple[Step, ...]
     reasons: tuple[tuple[Axis, str], ...] = ()
     symbols: tuple[Scale, ...] | None = None
+    steps_made: int = 0
 
     def along(self, axis: Axis) -> sympy.Rational | None:
         """The exact power on one axis; None where there is none (see ``reason``)."""
@@ -84,7 +85,7 @@ class Prediction:
         """The scale of every step in symbols: ``symbols`` where given, else those of the chain it was derived by."""
         if self.symbols is not None:
             return self.symbols
-        return tuple(step.scale for step in chain_of(self.recipe).behind(str(self.observable)))
+        return tuple(step.scale for step in chain_of(self.recipe, self.steps_made).behind(str(self.observable)))
 
     @property
     def vanishes(self) -> bool:
@@ -127,8 +128,59 @@ class Prediction:
             "sources": list(self.sources),
         }
 
+    def shares(self) -> dict[str, Scale]:
+        """The terms an observable is the sum of, by the role that owes them and, under the squared loss, by chi's part.
+
+        One term where it is no sum; terms that vanish are left out.
+        """
+        known = {step.key: step.scale for step in self.steps}
+        quantity = self.observable.quantity
+        own = {f"feature-update@{role}": role for role in self.recipe.role_names}
+        own |= {f"share@{role}": role for role in self.recipe.role_names}
+        found: dict[str, Scale] = {}
+        if self.observable.role is None and quantity == "output-update" and "output-update@input" in known:
+            found = {role: known[f"output-update@{role}"] for role in self.recipe.role_names}
+        elif self.observable.role is None and quantity == "feature-update":
+            found = {role: known[key] for key, role in own.items() if key in known}
+        elif quantity == "total-update":
+            last = internal_index(str(self.observable.role))
+            gains = [known[f"gain:{j}"] for j in range(1, last + 1)]
+            found = {f"{role} (inherited)": product(*gains, known[key]) for key, role in own.items() if key in known}
+            for j in range(1, last + 1):
+                found[f"hidden{j}"] = product(*gains[j:], known[f"own-update:{j}"])
+        else:
+            found = {"": self.scale}
+        if self.recipe.optimizer.loss == "mse" and "error" in known:
+            error = known["error"]
+            parts = {"label": ONE, "output": known["output"]}
+            found = {
+                " ".join(filter(None, (name, f"({part})"))): Scale(
+                    scale.width - error.width + size.width, scale.depth - error.depth + size.depth
+                )
+                for name, scale in found.items()
+                for part, size in parts.items()
+                if not scale.zero and not size.zero
+            }
+        return {name: scale for name, scale in found.items() if not scale.zero}
+
+    def _apart(self) -> tuple[str, str] | None:
+        """What leads along n and what leads along L, where no one term leads along both."""
+        if self.vanishes or self.reasons:
+            return None
+        shares = self.shares().items()
+        if any(each.width == self.scale.width and each.depth == self.scale.depth for _, each in shares):
+            return None
+        wide, deep = ([name for name, each in shares if each.along(axis) == self.scale.along(axis)] for axis in AXES)
+        return ", ".join(wide), ", ".join(deep)
+
     def headline(self) -> str:
-        """The answer in one line."""
+        """The answer in one line; two where no one term of a sum leads along both axes."""
+        apart = self._apart()
+        if apart is not None:
+            return (
+                f"{self.observable} under {self.recipe.name}: along n at fixed L n^({self.along('width')}), owed to "
+                f"{apart[0]};\n  along L at fixed n L^({self.along('depth')}), owed to {apart[1]}; at no size both"
+            )
         powers = []
         for axis, letter in zip(AXES, ("n", "L"), strict=True):
             power = self.along(axis)
@@ -168,42 +220,61 @@ class Prediction:
 
 
 @lru_cache(maxsize=256)
-def symbolic_chain(layers: int, activation: str, loss: str, zeros: frozenset[str]) -> Chain:
-    """The whole derivation for symbolic powers: one chain per kind of block, loss and set of zero roles."""
+def symbolic_chain(layers: int, activation: str, loss: str, zeros: frozenset[str], learned: bool = False) -> Chain:
+    """The whole derivation for symbolic powers: one chain per kind of block, loss and set of zero roles.
+
+    ``learned``: after the first of several steps that moved a readout which starts at zero.
+    """
     chain = Chain()
     roles = symbolic_roles(layers, zeros)
     forward(chain, roles, layers, activation)
-    updates(chain, roles, layers, activation, loss)
-    features(chain, roles, layers, activation)
+    updates(chain, roles, layers, activation, loss, learned=learned)
+    features(chain, roles, layers, activation, learned=learned)
     return chain
 
 
-def chain_of(recipe: Recipe) -> Chain:
+def zero_roles(recipe: Recipe) -> frozenset[str]:
+    """The roles that start at exactly zero."""
+    return frozenset(name for name, role in recipe.parametrization.roles() if role.init_std is None)
+
+
+def learns_readout(recipe: Recipe, steps: int) -> bool:
+    """Whether ``steps`` steps hand down a gradient that the first step has put into a readout of zeros."""
+    return steps > 1 and zero_roles(recipe) == {"readout"}
+
+
+def chain_of(recipe: Recipe, steps: int = 0) -> Chain:
     """The symbolic chain a recipe is a substitution of."""
-    zeros = frozenset(name for name, role in recipe.parametrization.roles() if role.init_std is None)
-    return symbolic_chain(recipe.block.layers, recipe.block.activation, recipe.optimizer.loss, zeros)
+    learned = learns_readout(recipe, steps)
+    return symbolic_chain(
+        recipe.block.layers, recipe.block.activation, recipe.optimizer.loss, zero_roles(recipe), learned
+    )
 
 
 @lru_cache(maxsize=1 << 12)
-def placed_chain(recipe: Recipe) -> Chain:
+def placed_chain(recipe: Recipe, learned: bool = False) -> Chain:
     """The same derivation for the recipe's own powers."""
+    check_name("optimizer with a derived step", recipe.optimizer.name, RULES)
     chain, alpha = Chain(), sympy.Rational(-recipe.parametrization.branch)
     roles, layers, activation = placed_roles(recipe), recipe.block.layers, recipe.block.activation
     forward(chain, roles, layers, activation, alpha)
-    updates(chain, roles, layers, activation, recipe.optimizer.loss, alpha)
-    features(chain, roles, layers, activation, alpha)
+    updates(chain, roles, layers, activation, recipe.optimizer.loss, alpha, learned=learned)
+    features(chain, roles, layers, activation, alpha, learned=learned)
     return chain
 
 
-def derive(recipe: Recipe, observable: Observable) -> Prediction:
-    """The exponents of an observable under a recipe, with the derivation they came from."""
-    steps = placed_chain(recipe).behind(str(observable))
+def derive(recipe: Recipe, observable: Observable, *, steps_made: int = 0) -> Prediction:
+    """The exponents of an observable under a recipe, with the derivation they came from.
+
+    ``steps_made`` matters where a readout starts at zero: what is zero at the first step is not at the second.
+    """
+    steps = placed_chain(recipe, learns_readout(recipe, steps_made)).behind(str(observable))
     placed = tuple(step.scale for step in steps)
 
     def broken() -> Iterator[tuple[Axis, str]]:
         if placed[-1].zero:
             for axis in AXES:
-                yield axis, f"exactly zero at the first step: {_why_zero(steps, placed)}"
+                yield axis, f"exactly zero{'' if steps_made > 1 else ' at the first step'}: {_why_zero(steps, placed)}"
             return
         for axis in AXES:
             for step in steps:
@@ -220,6 +291,7 @@ def derive(recipe: Recipe, observable: Observable) -> Prediction:
         scale=placed[-1],
         steps=steps,
         reasons=tuple(first.items()),
+        steps_made=steps_made,
     )
 
 

@@ -166,51 +166,51 @@ class SquaredLoss:
             ) / after
         return once, twice
 
-    def mean_square(self, observable: Observable) -> float:
-        """E of the square over coordinates and initializations; leading order as ``InfiniteWidth``'s."""
-        values, classes, n = self.values, self.classes, self.width
-        index = middle(values.depth) - 1
-        logit = values.gradient[-1] * n * self.last
-        usual = values.mean_square(observable)
-        everything = ("input", *values.hidden)
-        if observable.quantity in ("stream", "branch-sum", "gradient", "output") or logit == 0:
-            return usual
-        label = usual / (classes * logit + 1)
-        followed = classes * logit
-
-        def sent(kappa: float, factor: float) -> float:
-            return label * (1 + followed * factor * (1 + (classes + 1) * kappa / n))
-
+    def leaning(self, observable: Observable) -> tuple[float, float]:
+        """(kappa, fluctuation) of an update made from a gradient along the stream itself."""
+        values, n = self.values, self.width
+        index, everything = middle(values.depth) - 1, ("input", *values.hidden)
         match observable.quantity, observable.role:
             case "own-update", "input":
                 aligned, isotropic = self.received[1]
                 size = aligned**2 * values.stream[0] + isotropic
-                return sent(self.along(size, values.gradient[0] / values.gradient[-1]), 1)
-            case "own-update" | "output-update", "readout":
-                v = self.norms.between(values.depth, values.depth)
-                return label * (math.exp(v / n) + followed * math.exp(3 * v / n))
+                return self.along(size, values.gradient[0] / values.gradient[-1]), 1
             case "own-update", str(role):
                 j = values.hidden.index(role) + 1
                 kappa = self.along(
                     self.received[0][index].signals[j - 1], values.signals[index][j - 1] / values.gradient[-1]
                 )
                 chance = math.exp(self.norms.noise(index, j) / n) / (1 + values.norm_fluctuations[j - 1] / n)
-                return sent(kappa, chance * math.exp(2 * self.norms.with_stream(index, j) / n))
+                return kappa, chance * math.exp(2 * self.norms.with_stream(index, j) / n)
             case "total-update", _:
                 _, twice = self.alignment(everything, index)
                 s = values.kernel(everything, index)[1]
                 here = self.received[0][index]
                 size = here.aligned**2 * twice * values.stream[index] + here.isotropic * s
                 kappa = self.along(size, s * values.gradient[index] / values.gradient[-1])
-                return sent(kappa, self.fluctuations(self.shares(everything)))
+                return kappa, self.fluctuations(self.shares(everything))
             case "feature-update", role:
                 roles = everything if role is None else (role,)
                 _, twice = self.alignment(roles, values.depth)
                 s = values.kernel(roles, values.depth)[1]
-                return sent(twice / s if s > 0 else 1, self.fluctuations(self.shares(roles))) if usual > 0 else 0
-            case "output-update", role:
-                return self._output_update(label, role)
-        raise ValueError(f"no value for {observable}")
+                return (twice / s if s > 0 else 1), self.fluctuations(self.shares(roles))
+        raise ValueError(f"{observable} is not made from a gradient along the stream")
+
+    def mean_square(self, observable: Observable) -> float:
+        """E of the square over coordinates and initializations; leading order as ``InfiniteWidth``'s."""
+        values, classes, n = self.values, self.classes, self.width
+        logit = values.gradient[-1] * n * self.last
+        usual = values.mean_square(observable)
+        if observable.quantity in ("stream", "branch-sum", "gradient", "output") or logit == 0 or usual == 0:
+            return usual
+        label, followed = usual / (classes * logit + 1), classes * logit
+        if observable.role == "readout":
+            v = self.norms.between(values.depth, values.depth)
+            return label * (math.exp(v / n) + followed * math.exp(3 * v / n))
+        if observable.quantity == "output-update":
+            return self._output_update(label, observable.role)
+        kappa, factor = self.leaning(observable)
+        return label * (1 + followed * factor * (1 + (classes + 1) * kappa / n))
 
     def _output_update(self, label: float, role: str | None) -> float:
         """|(M + rho) chi|^2 over the classes, M = V K V^T and rho the readout's own part."""
@@ -226,3 +226,30 @@ class SquaredLoss:
         followed = a * (reach**3 * cubic + 2 * own * reach**2 * square + own**2 * reach * c)
         parts = [(block, n * reach * part) for block, part in self.shares(roles)]
         return label + followed / c * self.fluctuations(parts, own)
+
+
+class LearnedReadout:
+    """The mean squares after several gentle steps of a readout that starts at zero, but for a factor of T and the rate.
+
+    From the second step on the gradient is g = m^2 lambda chi h_L, along the stream; hidden matrices then move at the
+    second order in the rate. ``values`` are those of the recipe with a readout of unit weights in place of the zeros.
+    """
+
+    def __init__(self, values: InfiniteWidth) -> None:
+        self.values, self.leaning = values, SquaredLoss(values)
+        self.learned = values.rate["readout"] * values.multiplier["readout"] ** 2
+
+    def mean_square(self, observable: Observable) -> float:
+        """E of the square, to leading order in the rate."""
+        values = self.values
+        if observable.quantity in ("stream", "branch-sum"):
+            return values.mean_square(observable)
+        alone = observable.quantity in ("feature-update", "output-update") and observable.role not in (None, "readout")
+        if alone or observable.quantity in ("gradient", "output") or str(observable) == "feature-update@readout":
+            return 0
+        if observable.role == "readout" or str(observable) == "output-update":
+            v = self.leaning.norms.between(values.depth, values.depth)
+            return (self.learned * values.width * values.stream[-1]) ** 2 * math.exp(v / values.width)
+        kappa, factor = self.leaning.leaning(observable)
+        per_gradient = values.mean_square(observable) / values.error() / values.gradient[-1]
+        return per_gradient * self.learned**2 * values.stream[-1] * kappa * factor

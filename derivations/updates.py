@@ -24,11 +24,21 @@ from powercount.derivations.forward import (
 from powercount.derivations.scale import ONE, Scale, added, aligned, product
 from powercount.derivations.steps import Chain, Step
 
+LEARNED = "learned-gradient"
+RULES = ("sgd",)  # optimizers whose step is derived below
+
 
 def updates(
-    chain: Chain, roles: dict[str, SymbolicRole], layers: int, activation: str, loss: str, alpha: Expr = ALPHA
+    chain: Chain,
+    roles: dict[str, SymbolicRole],
+    layers: int,
+    activation: str,
+    loss: str,
+    alpha: Expr = ALPHA,
+    *,
+    learned: bool = False,
 ) -> None:
-    """Add one step of SGD at base rate 1 to the chain."""
+    """Add one step of SGD at base rate 1 to the chain; ``learned``: the step after one that moved a zero readout."""
     bounded = loss == "cross-entropy"
     chain.add(
         Step(
@@ -42,7 +52,25 @@ def updates(
             parents=() if bounded else ("output",),
         )
     )
-    error, gradient, stream = (chain.scale(key) for key in ("error", "gradient", "stream"))
+    if learned:
+        chain.add(
+            Step(
+                key=LEARNED,
+                symbol=r"|g|=|\partial f/\partial h_L|",
+                formula=r"m_{out}^2\,\lambda_{out}\,\chi\,|h_L|",
+                because="the first step writes -lambda m chi h_L^T into a readout that starts at zero: from the second "
+                "step on the gradient is that times m, along the stream itself",
+                scale=product(
+                    roles["readout"].multiplier ** 2,
+                    roles["readout"].learning_rate,
+                    chain.scale("error"),
+                    chain.scale("stream"),
+                ),
+                parents=("error", "stream"),
+            )
+        )
+    slope_of_output = LEARNED if learned else "gradient"
+    error, gradient, stream = (chain.scale(key) for key in ("error", slope_of_output, "stream"))
     for j in range(layers, 0, -1):
         slopes = product(*(slope_of_activation(chain, layers, activation, i) for i in range(j, layers)))
         chain.add(
@@ -52,7 +80,7 @@ def updates(
                 formula=rf"\chi\,g\,L^{{-\alpha}}\prod_{{i>{j}}}\Gamma_i",
                 because="the gradient passes the branch factor and the transposed matrices above",
                 scale=product(error, gradient, Scale(Integer(0), -alpha), gains_between(chain, j + 1, layers), slopes),
-                parents=("error", "gradient", *gain_keys(j + 1, layers)),
+                parents=("error", slope_of_output, *gain_keys(j + 1, layers)),
             )
         )
     for j in range(1, layers + 1):
@@ -80,7 +108,7 @@ def updates(
             formula=r"m_{in}^2\,\lambda_{in}\,\chi\,g\;|x|^2/d",
             because="the same with <x, x>/d of order one",
             scale=product(roles["input"].multiplier ** 2, roles["input"].learning_rate, error, gradient),
-            parents=("error", "gradient"),
+            parents=("error", slope_of_output),
         )
     )
     chain.add(

@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from powercount.derivations.recipe import Observable, observables
+from powercount.derivations.recipe import Observable, check_name, observables
 from powercount.empirical.ensemble import Ensemble, Pass
 
 
@@ -52,6 +52,7 @@ def own_update(ensemble: Ensemble, role: str, signal: Tensor, incoming: Tensor) 
 
 def at_initialization(ensemble: Ensemble) -> dict[Observable, Tensor]:
     """Every observable after one infinitesimal step: its mean square for each member."""
+    check_name("optimizer whose step is differentiated", ensemble.recipe.optimizer.name, ("sgd",))
     passed = ensemble.forward()
     error = ensemble.error(passed.output)
     gradient, signal, signals = backward(ensemble, passed, error)

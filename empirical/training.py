@@ -13,16 +13,17 @@ marked ``DROWNED``: no size can be read off it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from powercount.derivations.recipe import Observable
+from powercount.derivations.recipe import Observable, check_name
 from powercount.empirical.ensemble import Draws, Ensemble, Pass
 from powercount.empirical.fit import DROWNED
 from powercount.empirical.observables import at_initialization, mean_square, middle
 
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"sgd": torch.optim.SGD}
 AT_START = ("stream", "branch-sum", "gradient", "output")
 CLEAR = 100.0  # rounding then adds at most 1e-4 of a mean square
 
@@ -49,7 +50,9 @@ def _watched(
         for w in weights[role]:
             w.requires_grad_(True)
         groups.append({"params": weights[role], "lr": rate * ensemble.rate[role]})
-    optimizer = torch.optim.SGD(groups)
+    name = ensemble.recipe.optimizer.name
+    check_name("optimizer that makes a step", name, tuple(OPTIMIZERS))
+    optimizer = OPTIMIZERS[name](groups)
     for _ in range(steps):
         optimizer.zero_grad()
         with torch.enable_grad():
@@ -95,8 +98,10 @@ def after_training(
         start, initial = ensemble.forward(before), at_initialization(ensemble)
     every = tuple(before)
     values: dict[Observable, Tensor] = {each: initial[each] for each in asked if each.quantity in AT_START}
-    single = {each.role for each in asked if each.quantity.endswith("-update") and each.quantity != "total-update"}
-    together = any(each not in values and (each.role is None or each.quantity == "total-update") for each in asked)
+    # A matrix that starts at zero hands nothing down where another moves alone: own updates are then those of all.
+    joint = ("total-update",) if all(ensemble.std.values()) else ("total-update", "own-update")
+    single = {each.role for each in asked if each.quantity.endswith("-update") and each.quantity not in joint}
+    together = any(each not in values and (each.role is None or each.quantity in joint) for each in asked)
     runs: dict[str | None, tuple[str, ...]] = {None: every} if together else {}
     runs |= {role: (role,) for role in single if role is not None}
     # What each change is a difference of; sums of that many terms round that many times.
@@ -122,8 +127,8 @@ def after_training(
                 values[each] = clear(end.end - start.end, start.end, below)
             elif each.role == moving and each.quantity == "output-update":
                 values[each] = clear(end.output - start.output, start.output, below | pushed["readout"])
-            elif each.role == moving and each.quantity == "own-update":
-                role = str(moving)
+            elif each.quantity == "own-update" and (moving is None if "own-update" in joint else each.role == moving):
+                role = str(each.role)
                 values[each] = clear(own[role], whole[role], pushed[role])
             elif moving is None and each.quantity == "total-update":
                 role = str(each.role)

@@ -23,7 +23,7 @@ The two constants are measured, not guessed: tests/instrument/test_finite_size.p
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import Final
@@ -34,9 +34,9 @@ from sympy import Rational
 
 from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.norms import Norms
-from powercount.derivations.predict import Prediction, derive
-from powercount.derivations.recipe import Axis, Observable, Recipe, observables
-from powercount.derivations.squared_loss import SquaredLoss
+from powercount.derivations.predict import Prediction, derive, learns_readout
+from powercount.derivations.recipe import Axis, Observable, Power, Recipe, observables
+from powercount.derivations.squared_loss import LearnedReadout, SquaredLoss
 from powercount.empirical.fit import least_squares_weights
 from powercount.empirical.sweep import Sweep
 
@@ -54,19 +54,25 @@ class FiniteSize:
     recipe: Recipe
     sweep: Sweep
     values: tuple[InfiniteWidth, ...]
-    corrected: tuple[SquaredLoss, ...]
+    corrected: tuple[SquaredLoss | LearnedReadout, ...]
     norms: tuple[Norms, ...]
 
     @classmethod
     def of(cls, recipe: Recipe, sweep: Sweep) -> FiniteSize:
         """Evaluate the recipe at every size of the sweep."""
-        values = tuple(InfiniteWidth(recipe, width, depth) for width, depth in sweep.shapes())
-        squared = recipe.optimizer.loss == "mse"
+        learned = learns_readout(recipe, sweep.steps)
+        known = with_unit_readout(recipe) if learned else recipe
+        values = tuple(InfiniteWidth(known, width, depth) for width, depth in sweep.shapes())
+        corrected: tuple[SquaredLoss | LearnedReadout, ...] = ()
+        if learned:
+            corrected = tuple(LearnedReadout(value) for value in values)
+        elif recipe.optimizer.loss == "mse":
+            corrected = tuple(SquaredLoss(value) for value in values)
         return cls(
             recipe=recipe,
             sweep=sweep,
             values=values,
-            corrected=tuple(SquaredLoss(value) for value in values) if squared else (),
+            corrected=corrected,
             norms=tuple(Norms(value) for value in values),
         )
 
@@ -116,7 +122,14 @@ class FiniteSize:
             return 0.0
 
     def _correction(self, place: int, observable: Observable) -> float:
-        """|log| of what the next order multiplies a size by."""
+        """|log| of what the next order multiplies a size by; of a learned readout, what its alignment does."""
+        source = self.corrected[place]
+        if isinstance(source, LearnedReadout):
+            if observable.role == "readout" or self._is_start(observable) or str(observable) == "output-update":
+                return 0.0
+            if source.mean_square(observable) == 0:
+                return 0.0
+            return abs(math.log(math.prod(source.leaning.leaning(observable)))) / 2
         try:
             leading = self.values[place].mean_square(observable)
             square = self.corrected[place].mean_square(observable)
@@ -124,6 +137,10 @@ class FiniteSize:
             return 0.0
         both = 0 < leading < math.inf and 0 < square < math.inf
         return abs(math.log(square / leading)) / 2 if both else 0.0
+
+    @staticmethod
+    def _is_start(observable: Observable) -> bool:
+        return not observable.quantity.endswith("-update")
 
     def distance_to_rival(self, prediction: Prediction, rival: Fraction) -> float:
         """How far the expected slope moves when the exponent is off by ``rival``, at these sizes.
@@ -133,11 +150,17 @@ class FiniteSize:
         """
         recipe, axis = prediction.recipe, self.sweep.axis
         top = prediction.along(axis)
-        shares = {} if top is None else role_shares(recipe, prediction.observable, axis)
+        shares = {} if top is None else role_shares(recipe, prediction.observable, axis, prediction.steps_made)
         dominant = tuple(role for role, power in shares.items() if power == top)
         if len(dominant) == len(shares):
             return float(rival)
         return _moved_by(recipe, self.sweep, prediction.observable, dominant, rival)
+
+
+def with_unit_readout(recipe: Recipe) -> Recipe:
+    """The same recipe with a readout that starts at unit weights."""
+    readout = replace(recipe.parametrization.readout, init_std=Power())
+    return replace(recipe, parametrization=recipe.parametrization.with_role("readout", readout))
 
 
 @lru_cache(maxsize=1 << 10)
@@ -153,7 +176,7 @@ def _moved_by(recipe: Recipe, sweep: Sweep, observable: Observable, roles: tuple
 
 
 @lru_cache(maxsize=1 << 12)
-def role_shares(recipe: Recipe, observable: Observable, axis: Axis) -> dict[str, Rational]:
+def role_shares(recipe: Recipe, observable: Observable, axis: Axis, steps_made: int = 0) -> dict[str, Rational]:
     """The exponent of each role's share of a summed observable; empty for an observable that is no sum."""
     if observable.quantity != "total-update" and str(observable) not in ("feature-update", "output-update"):
         return {}
@@ -163,7 +186,7 @@ def role_shares(recipe: Recipe, observable: Observable, axis: Axis) -> dict[str,
         for other in recipe.role_names:
             if other != role:
                 alone = alone.shifted(other, "learning_rate", axis, -MUTED)
-        moved = derive(alone, observable).along(axis)
+        moved = derive(alone, observable, steps_made=steps_made).along(axis)
         if moved is not None and moved > -MUTED / 2:
             shares[role] = moved
     return shares

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from powercount.derivations.predict import Prediction, derive
+from powercount.derivations.predict import Prediction, derive, learns_readout, zero_roles
 from powercount.derivations.recipe import AXES, Axis, Observable, QuestionError, Recipe, check_powers, observables
 from powercount.empirical.ensemble import draw_ensemble
 from powercount.empirical.sweep import (
@@ -160,15 +160,15 @@ def check_gentle(recipe: Recipe, asked: Sequence[Observable], sweep: Sweep) -> S
 
 
 def check_steps(recipe: Recipe, sweep: Sweep) -> None:
-    """Raise ``QuestionError`` where nothing is derived for that many steps: matrices that start at zero.
+    """Raise ``QuestionError`` where nothing is derived for that many steps: matrices other than the readout at zero.
 
-    What starts at zero moves at the first step; from the second on it hands gradients down that were zero before.
+    What starts at zero moves at the first step; from the second step on it hands gradients down that were zero before.
     """
-    zeros = [name for name, role in recipe.parametrization.roles() if role.init_std is None]
-    if sweep.steps > 1 and zeros:
+    zeros = zero_roles(recipe)
+    if sweep.steps > 1 and zeros and not learns_readout(recipe, sweep.steps):
         raise QuestionError(
-            f"{recipe.name}: {', '.join(zeros)} starts at zero, and what it hands on from the second step on is not "
-            "derived; use --steps 0 or --steps 1"
+            f"{recipe.name}: {', '.join(sorted(zeros))} starts at zero, and what it hands on from the second step on "
+            "is not derived; use --steps 0 or --steps 1"
         )
 
 
@@ -207,7 +207,7 @@ def verify_axis(
         check_steps(claims, chosen)
         chosen = check_gentle(claims, wanted, gentle(claims, chosen))
     values = FiniteSize.of(claims, chosen)
-    predictions = [derive(claims, each) for each in wanted]
+    predictions = [derive(claims, each, steps_made=chosen.steps) for each in wanted]
     measured = measure(
         recipe, wanted, replace(chosen, confidence=CONFIDENCE), targets(predictions, values, rival), progress
     )

@@ -194,7 +194,12 @@ def what_would_decide(measurement: Measurement, allowance: float, half: float) -
     reach, sweep = (high - low) / 2, measurement.sweep
     if allowance < ROOM * half:
         needed = measurement.seeds * (reach / (half - allowance)) ** 2
-        return f"about {2 ** math.ceil(math.log2(needed))} seeds in place of {measurement.seeds} would decide"
+        seeds = 2 ** math.ceil(math.log2(needed))
+        spent = measurement.cpu_seconds * seeds / measurement.seeds
+        return (
+            f"about {seeds} seeds in place of {measurement.seeds} would decide, in some {spent:.2g} CPU seconds for "
+            "all observables of the sweep"
+        )
     times = 2 ** max(1, math.ceil(math.log2(allowance / (ROOM * half))))
     if sweep.axis == "depth":
         return f"--width {sweep.fixed * times} in place of {sweep.fixed} would decide"

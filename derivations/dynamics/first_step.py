@@ -9,6 +9,14 @@ since zeta_l = W_l^T delta_l has kicked every delta_m, m < l, by beta phi'. The 
 - tied, forward:   K_l = sum_{m<=l} a_m obeys K_l = (1 + e_b p_l) K_{l-1} - eta e_b s_l;
 - tied, backward:  -K_L/eta = sum_l e_b s_l G_l, the squared gradient of f. Two roads, one number.
 - decoupled:       rho = 0, so -K_L/eta = q_L - q_0: the stream's own growth.
+- covariances:     decoupled gradients have the G_l of tied ones before the first step, so that an output advanced by
+                   sum_l e_b s_l G_l of either net moves as the tied one's does.
+Trained too, readout and input add q_L and <v, J delta_0> to -(f^1 - f^0)/eta, J the forward Jacobian: G_0 tied, and 1
+decoupled, where delta_0 and J share nothing but v. Features of linear blocks, h^1 - h^0 with D_l = E (h_l^1 - h_l^0)^2:
+    D_l = (1 + e_b) D_{l-1} + 2 a_l K_{l-1} G_l + a_l^2 G_l.
+Activations outside, h_l = h_{l-1} + beta phi(W_l h_{l-1}), with phi odd (any other drifts as sqrt(L)): the step pushes
+h_l along phi'(y_l)^2 delta_l, so that tied -(f^1 - f^0)/eta = sum_l e_b p_l q_{l-1} G_l, and decoupled the same with
+G_l = 1, where p_l and s_l are moments at q_{l-1}, as above.
 
 Worked line: linear, T = 1, branch -1/2: tied (1 + 1/L)^(L-1) -> e, decoupled (1 + 1/L)^L - 1 -> e - 1.
 """
@@ -31,7 +39,8 @@ class FirstStep:
 
     ``tied`` and ``decoupled`` are -(f^1 - f^0); ``backward`` is ``tied`` by the second road. ``single_layer`` is the
     mean over layers of rho_l sqrt(G_l/s_l), the share of W_l(0) phi^1 along delta_l; ``adjacent`` the mean over
-    l >= 2 of its part through block l - 1, times beta sqrt(G_l/q_{l-1}).
+    l >= 2 of its part through block l - 1, times beta sqrt(G_l/q_{l-1}). ``readout`` and ``input`` are what those two
+    matrices add to ``tied``, if they are trained as well.
     """
 
     tied: float
@@ -39,11 +48,18 @@ class FirstStep:
     decoupled: float
     single_layer: float
     adjacent: float
+    readout: float
+    input: float
 
     @property
     def ratio(self) -> float:
         """tied over decoupled."""
         return self.tied / self.decoupled
+
+    @property
+    def ratio_of_all(self) -> float:
+        """tied over decoupled where every matrix is trained."""
+        return (self.tied + self.readout + self.input) / (self.decoupled + self.readout + 1)
 
 
 def first_step(activation: str, depth: int, horizon: float = 1, branch: Fraction = -Fraction(1, 2)) -> FirstStep:
@@ -74,6 +90,8 @@ def first_step(activation: str, depth: int, horizon: float = 1, branch: Fraction
         decoupled=q[-1] - q[0],
         single_layer=sum(shares) / depth,
         adjacent=sum(adjacent) / max(1, len(adjacent)),
+        readout=q[-1],
+        input=gradients[0],
     )
 
 
@@ -81,3 +99,31 @@ def first_step_limit(activation: str, horizon: float = 1) -> tuple[float, float]
     """(tied, decoupled) at infinite depth, by Richardson extrapolation of two depths (error of order L^(-2))."""
     coarse, fine = first_step(activation, FINE, horizon), first_step(activation, 2 * FINE, horizon)
     return 2 * fine.tied - coarse.tied, 2 * fine.decoupled - coarse.decoupled
+
+
+def outside_step(activation: str, depth: int) -> tuple[float, float]:
+    """(tied, decoupled) of blocks phi(W h) with an odd phi, at T = 1 and branch -1/2."""
+    squared, q = 1 / depth, [float(1)]
+    pushes, slopes = [], []
+    for _ in range(depth):
+        here = moments(activation, q[-1])
+        pushes.append(squared * here.slope_square * q[-1])
+        slopes.append(here.slope_square)
+        q.append(q[-1] + squared * here.square)
+    gradient, tied = float(1), float(0)
+    for push, slope in zip(reversed(pushes), reversed(slopes), strict=True):
+        tied += push * gradient
+        gradient *= 1 + squared * slope
+    return tied, sum(pushes)
+
+
+def linear_features(depth: int, *, tied: bool) -> list[float]:
+    """D_l, l = 0..L, per unit of (eta e)^2, of linear blocks at T = 1 and branch -1/2."""
+    squared = 1 / depth
+    pushed, moved = float(0), [float(0)]
+    for block in range(depth):
+        own = squared * ((pushed if tied else 0) - (1 + squared) ** block)
+        gradient = (1 + squared) ** (depth - block - 1)
+        moved.append((1 + squared) * moved[-1] + own * gradient * (2 * pushed + own))
+        pushed += own
+    return moved

@@ -18,8 +18,12 @@ width under NTK; the derivation is ours.
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
 from sympy import Expr, Max, Min, Rational
 
+from powercount.derivations.scaling_laws import ridge
 from powercount.derivations.scaling_laws.spectra import (
     HALF,
     A,
@@ -44,6 +48,19 @@ def ratio_by_cases() -> Expr:
 def ratio_at(*, target: Rational, capacity: Rational) -> Rational:
     """e at a = target, b = capacity."""
     return at(ratio_exponent(), target=target, capacity=capacity)
+
+
+def ratio_here(source: Fraction, capacity: Fraction, samples: int, modes: int) -> float:
+    """sigma/mu at D samples to leading order, from ``modes`` modes one by one and those beyond as a ridge.
+
+    The power is a limit: at e = 1/4, where the two sums cross over, a hundred samples have a slope of -1/3.
+    """
+    spectrum, tail = ridge.power_law(capacity, modes), ridge.power_law_tail(capacity, modes)
+    kappa = ridge.one_sided_loss(spectrum, samples, tail) / samples
+    starts = ridge.power_law(source, modes)
+    left = [start * (kappa / (value + kappa)) ** 2 for start, value in zip(starts, spectrum, strict=True)]
+    mean = sum(left) + ridge.power_law_tail(source, modes)
+    return math.sqrt(2 * sum(each**2 for each in left)) / mean
 
 
 def ratio_by_integral(*, target: Rational, capacity: Rational) -> Expr:

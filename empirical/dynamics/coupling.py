@@ -7,7 +7,9 @@ shape (S,), averaged over the layers; one sample, hidden matrices only.
 chance        mean square of the cosine between zeta_l and phi_l^0 before any step: 1/n for independent directions
 single_layer  the share of W_l(0)(phi_l^1 - phi_l^0) along delta_l^0, signed, over the size of W_l(0) phi_l^1
 adjacent      the same through the update of block l - 1 alone, times beta: one layer's share of the stream
-moved         |h_L^1 - h_L^0|^2 and -(f^1 - f^0): what the step did to features and output
+moved         |h^1 - h^0|^2 at the top and at mid-depth, and -(f^1 - f^0): what the step did to features and output
+advanced      sum_l beta^2 |what W_l is fed with|^2 |what W_l^T is|^2: by how much the covariances of forward and
+              backward fields, however the latter were made, say that the output moves
 All but the first are per unit of eta e, the rate times the error.
 
 Worked line: for independent zeta and phi the cosine has mean square 1/n exactly.
@@ -72,5 +74,26 @@ def moved_output(trajectory: Trajectory) -> Tensor:
 
 def moved_features(trajectory: Trajectory) -> Tensor:
     """|h_L^1 - h_L^0|^2/n over (eta e)^2, shape (S,)."""
-    change = trajectory.streams[1][-1] - trajectory.streams[0][-1]
+    return _moved(trajectory, trajectory.run.depth)
+
+
+def moved_middle(trajectory: Trajectory) -> Tensor:
+    """The same at mid-depth."""
+    return _moved(trajectory, middle(trajectory.run.depth))
+
+
+def middle(depth: int) -> int:
+    """The layer at mid-depth."""
+    return (depth + 1) // 2
+
+
+def _moved(trajectory: Trajectory, layer: int) -> Tensor:
+    change = trajectory.streams[1][layer] - trajectory.streams[0][layer]
     return inner(change, change) / unit(trajectory).square()
+
+
+def advanced_output(trajectory: Trajectory) -> Tensor:
+    """sum_l beta^2 (|signal_l|^2/n) (|pushed_l|^2/n)/e^2 before the step, shape (S,)."""
+    pairs = zip(trajectory.signals[0], trajectory.pushed[0], strict=True)
+    total = torch.stack([inner(signal, signal) * inner(pushed, pushed) for signal, pushed in pairs]).sum(dim=0)
+    return trajectory.run.beta**2 * total / trajectory.errors[0].flatten(1)[:, 0].square()

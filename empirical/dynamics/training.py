@@ -7,6 +7,9 @@ At width-muP's rate eta n a step moves W_l by -eta beta delta_l phi(h_{l-1})^T /
 is therefore asked for products alone (``matrices``), and what j < k steps have added acts as
     - eta beta sum_j delta_l^j <phi^j, phi> / n   forward,     - eta beta sum_j phi^j <delta_l^j, delta> / n   backward.
 
+``outside=True`` puts the activation outside the blocks: y_l = W_l h_{l-1}, h_l = h_{l-1} + beta phi(y_l), whose W_l is
+fed with h_{l-1} and its transpose with phi'(y_l) delta_l; elsewhere these are phi(h_{l-1}) and delta_l.
+
 ``tied=False`` replaces W_l(0)^T in the backward pass by an independent copy and shares the updates: Neural
 Feature Dynamics as described in arXiv 2512.21075. ``kind`` says how the matrices are known: ``dense`` and ``lazy``
 nets have the same law; ``particles`` of the limit are a lazy net of very large n on a grid of L layers that starts
@@ -17,10 +20,10 @@ and linear phi, hidden matrices only, one step gives f = -eta e T (1 + T/L)^(L-1
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import torch
 from torch import Tensor
@@ -71,6 +74,7 @@ class Run:
     seed: int = 0
     centred: bool = False
     pooled: bool = False
+    outside: bool = False
 
     def __post_init__(self) -> None:
         check_name("activation", self.activation, ACTIVATIONS)
@@ -91,6 +95,15 @@ class Run:
         met = max((self.steps + 1) * self.samples, FEATURES + self.outputs if self.kind == "particles" else 0)
         if self.kind != "dense" and met > self.width:
             raise DynamicsError(f"{met} directions do not fit in width {self.width}; use more particles")
+
+    def plain(self) -> dict[str, Any]:
+        """Its fields as plain data, ready for JSON; ``of`` reads them."""
+        return {**asdict(self), "branch": str(self.branch), "trained": list(self.trained)}
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Run:
+        """The run of ``plain``."""
+        return cls(**{**plain, "branch": Fraction(plain["branch"]), "trained": tuple(plain["trained"])})
 
     @property
     def beta(self) -> float:
@@ -116,8 +129,8 @@ class Run:
 class Trajectory:
     """Everything a run went through; [k][l] is training step k and layer l, tensors (S, n, B).
 
-    ``streams[k][l]`` is h_l, l = 0..L; ``signals[k][l - 1]`` is phi(h_{l-1}), what block l is fed with;
-    ``gradients[k][l]`` is delta_l; ``returned[k][l - 1]`` is W_l(0)^T delta_l; ``outputs[k]`` (S, C, B).
+    ``streams[k][l]`` is h_l, l = 0..L; ``signals[k][l - 1]`` is what W_l is fed with, ``pushed[k][l - 1]`` its
+    transpose; ``gradients[k][l]`` is delta_l; ``returned[k][l - 1]`` is W_l(0)^T pushed; ``outputs[k]`` (S, C, B).
     """
 
     run: Run
@@ -125,6 +138,7 @@ class Trajectory:
     streams: list[list[Tensor]] = field(default_factory=list)
     signals: list[list[Tensor]] = field(default_factory=list)
     gradients: list[list[Tensor]] = field(default_factory=list)
+    pushed: list[list[Tensor]] = field(default_factory=list)
     returned: list[list[Tensor]] = field(default_factory=list)
     outputs: list[Tensor] = field(default_factory=list)
     errors: list[Tensor] = field(default_factory=list)
@@ -214,6 +228,7 @@ class Net:
         self.past = Trajectory(run, targets)
         self.start = torch.bmm(first[:, :, :FEATURES], self.x) / FEATURES**0.5
         self.offset: Tensor | float = 0.0
+        self.slopes: list[Tensor] = []  # phi' of the last forward pass, where each block has it
 
     def _matrix(self) -> Matrix:
         n, source = self.run.width, self.source
@@ -237,13 +252,15 @@ class Net:
         if "input" in run.trained:
             for gradients in past.gradients:
                 h = h - run.rate * torch.bmm(gradients[0], self.overlap)
-        streams, signals = [h], []
+        streams, signals, self.slopes = [h], [], []
         for block, matrix in enumerate(self.matrices):
-            signal = self.phi(h)
-            h = h + beta * matrix.times(signal)
+            signal = h if run.outside else self.phi(h)
+            y = matrix.times(signal)
             if "hidden" in run.trained:
-                met = [gradients[block + 1] for gradients in past.gradients]
-                h = h + beta**2 * self._added(met, [each[block] for each in past.signals], signal)
+                met = [pushed[block] for pushed in past.pushed]
+                y = y + beta * self._added(met, [each[block] for each in past.signals], signal)
+            self.slopes.append(self.slope(y if run.outside else h))
+            h = h + beta * (self.phi(y) if run.outside else y)
             streams.append(h)
             signals.append(signal)
         past.streams.append(streams)
@@ -269,18 +286,20 @@ class Net:
     def backward(self) -> None:
         """The backward pass of the last forward pass; appends to the trajectory."""
         run, past, beta = self.run, self.past, self.run.beta
-        error, streams = past.errors[-1], past.streams[-1]
-        delta = torch.bmm(self.readout().transpose(1, 2), error)
-        gradients, returned = [delta], []
+        delta = torch.bmm(self.readout().transpose(1, 2), past.errors[-1])
+        gradients, pushed, returned = [delta], [], []
         for block in range(run.depth - 1, -1, -1):
-            initial = back = self.matrices[block].transposed_times(delta)
+            push = self.slopes[block] * delta if run.outside else delta
+            initial = back = self.matrices[block].transposed_times(push)
             if "hidden" in run.trained:
                 fed = [each[block] for each in past.signals[:-1]]
-                back = back + beta * self._added(fed, [each[block + 1] for each in past.gradients], delta)
-            delta = delta + beta * self.slope(streams[block]) * back
+                back = back + beta * self._added(fed, [each[block] for each in past.pushed], push)
+            delta = delta + beta * (back if run.outside else self.slopes[block] * back)
             gradients.append(delta)
+            pushed.append(push)
             returned.append(initial)
         past.gradients.append(gradients[::-1])
+        past.pushed.append(pushed[::-1])
         past.returned.append(returned[::-1])
 
 

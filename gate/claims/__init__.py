@@ -7,7 +7,7 @@
 5. ``finding``       evidence, and the verdict computed from it
 6. ``runs``          ensembles of training runs, and the statistics claims ask of them
 7. checks of exponents of one step (``exponents``), blocks (``blocks``), width (``symmetry``), gradient independence
-   (``coupling``), the infinite-depth limit (``convergence``), learning rates across depth (``transfer``)
+   (``coupling``, ``readings``), the infinite-depth limit (``convergence``), learning rates across depth (``transfer``)
 8. checks of scaling laws: power-law spectra (``spectra``, ``ridge``), finite networks (``width``), interpolation
    (``resolution``), kernels on spheres and digits (``sphere``, ``digits``, ``spread``), feature learning
    (``learning``), weight decay (``lasso``)

@@ -20,10 +20,11 @@ Worked line: depth-mup, u = L^(-1/2): the sum of dW_2 dW_1 h over depth falls as
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from fractions import Fraction
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,11 @@ def _recipe(alpha: Fraction, layers: int, activation: str) -> Recipe:
     return blocks_at(alpha, (2 * alpha - 1,) * layers, activation)
 
 
+def _plain(alpha: Fraction, activation: str, sizes: tuple[int, ...], training: Training) -> dict[str, Any]:
+    """What a cell is given."""
+    return {"alpha": str(alpha), "activation": activation, "sizes": sizes, "training": asdict(training)}
+
+
 def _training(study: Study, data: str, examples: int) -> Training:
     members, width = (64, 32) if study.quick else (32, 64)
     return Training(members=members, width=width, seed=study.seed, data=data, steps=STEPS, rate=RATE, examples=examples)
@@ -90,26 +96,30 @@ def allowance(sizes: tuple[int, ...], relative: Array | None = None) -> float:
 
 
 @cache
-def _orders(study: Study, recipe: Recipe, data: str) -> tuple[tuple[int, ...], dict[str, Array]]:
+def _orders(study: Study, alpha: Fraction, activation: str, data: str) -> tuple[tuple[int, ...], dict[str, Array]]:
     sizes = QUICK_DEPTHS if study.quick else DEPTHS
     training = _training(study, data, examples=8)
-    name = f"orders inside the blocks of {recipe.name}, {recipe.block.activation}, L = {sizes}, {training}"
+    name = f"orders inside the blocks at alpha = {alpha}, {activation}, L = {sizes}, {training}"
+    found = study.cell(name, order_rows, **_plain(alpha, activation, sizes, training))
+    return sizes, {key: np.asarray(value) for key, value in found.items()}
 
-    def compute() -> dict[str, list[list[float]]]:
-        return {key: value.tolist() for key, value in orders_along_depth(recipe, sizes, training).items()}
 
-    return sizes, {key: np.asarray(value) for key, value in study.cell(name, compute).items()}
+def order_rows(
+    *, alpha: str, activation: str, sizes: Sequence[int], training: Mapping[str, Any]
+) -> dict[str, list[list[float]]]:
+    """The orders inside two-layer blocks, by quantity, one member after the other."""
+    found = orders_along_depth(_recipe(Fraction(alpha), 2, activation), sizes, Training(**training))
+    return {key: value.tolist() for key, value in found.items()}
 
 
 def _order(
     study: Study, alpha: Fraction, where: tuple[str, str], part: str, key: str, pair: tuple[str, str | None]
 ) -> Evidence:
     activation, data = where
-    recipe = _recipe(alpha, 2, activation)
-    sizes, seen = _orders(study, recipe, data)
+    sizes, seen = _orders(study, alpha, activation, data)
     top, bottom = seen[pair[0]], seen[pair[1]] if pair[1] else None
     found = fit_slope(top, sizes) if bottom is None else log_slope(sizes, top, bottom)
-    predicted = Fraction(str(block_power(recipe, key)))
+    predicted = Fraction(str(block_power(_recipe(alpha, 2, activation), key)))
     # alpha = 1/2 and alpha = 1 must be told apart, and the sum over depth from the norms.
     at_half = block_power(_recipe(HALF, 2, activation), key)
     return from_estimate(
@@ -166,8 +176,7 @@ def c11(study: Study) -> list[Evidence]:
     found = []
     for activation, data in (("relu", "digits"), ("tanh", "gaussian"))[: 1 if study.quick else None]:
         for alpha in ALPHAS:
-            recipe, training = _recipe(alpha, 1, activation), _training(study, data, examples=1)
-            squares = _increments(study, recipe, sizes, training)
+            squares = _increments(study, alpha, activation, sizes, _training(study, data, examples=1))
             claimed = HALF if alpha == HALF else Fraction(1)
             found.append(
                 from_estimate(
@@ -183,9 +192,18 @@ def c11(study: Study) -> list[Evidence]:
     return found
 
 
-def _increments(study: Study, recipe: Recipe, sizes: tuple[int, ...], training: Training) -> Array:
-    name = f"increments of {recipe.name}, {recipe.block.activation}, L = {sizes}, 1/epsilon = {FRACTIONS}, {training}"
-    return np.asarray(study.cell(name, lambda: increments_along_depth(recipe, sizes, FRACTIONS, training).tolist()))
+def _increments(study: Study, alpha: Fraction, activation: str, sizes: tuple[int, ...], training: Training) -> Array:
+    name = f"increments at alpha = {alpha}, {activation}, L = {sizes}, 1/epsilon = {FRACTIONS}, {training}"
+    return np.asarray(study.cell(name, increment_rows, **_plain(alpha, activation, sizes, training)))
+
+
+def increment_rows(
+    *, alpha: str, activation: str, sizes: Sequence[int], training: Mapping[str, Any]
+) -> list[list[list[float]]]:
+    """The increments of one-layer blocks, one member after the other."""
+    recipe = _recipe(Fraction(alpha), 1, activation)
+    rows: list[list[list[float]]] = increments_along_depth(recipe, sizes, FRACTIONS, Training(**training)).tolist()
+    return rows
 
 
 def c12(study: Study) -> list[Evidence]:

@@ -2,7 +2,8 @@
 
 A claim is a printed sentence, put here in our own words, with its formal statement and the exponents it gives.
 ``check`` names the function ("module:function" in this folder) that derives, measures and judges it; ``test`` the
-law file that holds the same under pytest. Verdicts are never written here: they are measured.
+file that measures the claim quickly under pytest, or ``ALONE`` where to decide it takes minutes. Verdicts are never
+written here: they are measured.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ TP4: Final = "Tensor Programs IV (arXiv 2011.14522)"
 TP6: Final = "Tensor Programs VI (arXiv 2310.02244)"
 COMPLETEP: Final = "CompleteP (arXiv 2505.01618)"
 HERE: Final = "derived here"
+ALONE: Final = "`tox -e claims` alone"
 V1_ONLY: Final = "in the first version only"
 SECOND_HAND: Final = "read at second hand"
+ABSTRACT: Final = "the paper could not be read: abstracts and the notes of others alone"
 INFERRED: Final = "the printed formula could not be read; ours is an inference"
 
 

@@ -10,13 +10,9 @@ import argparse
 import json
 import math
 import os
-import signal
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,17 +21,30 @@ from powercount.claims.record import (
     FindingRow,
     evidence_cells,
     finding_row,
+    read_record,
     recorded,
     write_record,
 )
 from powercount.claims.register import CLAIMS, Claim, claim_named
-from powercount.study import Study, StudyError, kept_in, say_on_terminal
+from powercount.study import Study, check_folder, kept_in, say_on_terminal, writing
+from powercount.workers import spread
 
 COLOUR: Final = {"confirmed": "green", "refuted": "red", "conditional": "yellow", "undecided": "magenta"}
-HEADER: Final = ("claim", "verdict", "claimed", "predicted", "measured", "95 % interval", "what it says")
+HEADER: Final = (
+    "claim",
+    "verdict",
+    "claimed",
+    "predicted",
+    "expected here",
+    "measured",
+    "95 % interval",
+    "what it says",
+)
 AGREES, DIFFERS, UNDECIDED = 0, 1, 3
-# The longest first. Claims of these modules share their cells; all others are measured one by one.
-TOGETHER: Final = ("transfer", "coupling", "exponents", "blocks", "symmetry", "digits")
+# Claims of these modules share their cells, some with another module's; all others are measured one by one.
+TOGETHER: Final = {name: name for name in ("transfer", "coupling", "exponents", "blocks", "symmetry", "digits")}
+TOGETHER["readings"] = "coupling"
+# The longest first.
 SLOWEST: Final = (
     "transfer",
     "coupling",
@@ -79,6 +88,7 @@ def print_ledger(rows: Sequence[FindingRow]) -> None:
             row["verdict"],
             row["claimed"],
             row["predicted"],
+            number(row["expected"]),
             number(row["measured"]),
             interval(row["low"], row["high"]),
             row["summary"],
@@ -122,6 +132,7 @@ def show_claims(given: argparse.Namespace) -> int:
         room=math.inf,  # few claims at a time need what each may take
     )
     study = Study(quick=given.quick, seed=given.seed, folder=given.folder or kept_in("claims"), say=say_on_terminal)
+    check_places(given, study)
     found = measured(asked, study, given.jobs)
     rows = list(found.values())
     if given.json:
@@ -133,9 +144,22 @@ def show_claims(given: argparse.Namespace) -> int:
     if given.page is not None:
         from powercount.claims.page import write_page
 
-        write_page(given.page, {**known, **found}, study)
+        with writing("--page", given.page):
+            write_page(given.page, {**known, **found}, study)
     study.finished()
     return _code(known, found)
+
+
+def check_places(given: argparse.Namespace, study: Study) -> None:
+    """Raise before anything is measured where cells, record or page could not be written."""
+    study.check()
+    if given.record is not None:
+        check_folder("--record", given.record.absolute().parent)
+        read_record(given.record)
+    if given.page is not None:
+        from powercount.claims.page import FOLDER
+
+        check_folder("--page", given.page / FOLDER)
 
 
 def measured(asked: Sequence[Claim], study: Study, jobs: int) -> dict[str, FindingRow]:
@@ -146,34 +170,18 @@ def measured(asked: Sequence[Claim], study: Study, jobs: int) -> dict[str, Findi
     groups: dict[str, list[Claim]] = {}
     for claim in asked:
         module = claim.check.partition(":")[0]
-        groups.setdefault(module if module in TOGETHER else claim.check, []).append(claim)
+        groups.setdefault(TOGETHER.get(module, claim.check), []).append(claim)
     order = sorted(groups, key=lambda name: SLOWEST.index(name) if name in SLOWEST else len(SLOWEST))
     tasks = [(tuple(groups[name]), study) for name in order]
     found: dict[str, FindingRow] = {}
-    if jobs <= 1 or len(tasks) == 1:
-        for task in tasks:
-            found |= {row["id"]: row for row in _group(*task)}
-    else:
-        # Fresh processes: torch's threads do not survive a fork.
-        try:
-            with ProcessPoolExecutor(min(jobs, len(tasks)), get_context("spawn"), _quietly_interruptible) as pool:
-                for rows in pool.map(_group, *zip(*tasks, strict=True)):
-                    found |= {row["id"]: row for row in rows}
-        except BrokenProcessPool:
-            raise StudyError(
-                "a process was killed, most likely for want of memory; what is done is kept: the same command goes on, "
-                "and --jobs 1 needs less"
-            ) from None
+    for rows, keys in spread(_group, tasks, jobs):
+        found |= {row["id"]: row for row in rows}
+        study.asked.update(keys)
     return {claim.id: found[claim.id] for claim in asked}
 
 
-def _quietly_interruptible() -> None:
-    """A worker dies of an interrupt without a word; the parent says what is kept."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def _group(claims: Sequence[Claim], study: Study) -> list[FindingRow]:
-    """The findings of claims that share cells, said as they come."""
+def _group(claims: Sequence[Claim], study: Study) -> tuple[list[FindingRow], list[str]]:
+    """The findings of claims that share cells, said as they come, and the keys of the cells asked for."""
     from powercount.threads import one_thread
 
     one_thread()
@@ -184,7 +192,7 @@ def _group(claims: Sequence[Claim], study: Study) -> list[FindingRow]:
         spent = time.process_time() - began
         print(f"{claim.id} {row['verdict']} ({spent:.1f} CPU seconds)", file=sys.stderr, flush=True)
         rows.append(row)
-    return rows
+    return rows, sorted(study.asked)
 
 
 def _code(known: dict[str, FindingRow], found: dict[str, FindingRow]) -> int:

@@ -7,9 +7,9 @@ batches of members, and batches are left out in turn (a jackknife of what would 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -42,20 +42,23 @@ def columns(pair: Pair) -> Rows:
 
 def batches_at_start(study: Study, activation: str, width: int, depth: int, count: int, horizon: float) -> Rows:
     """Covariances of two inputs averaged over each of ``BATCHES`` batches of ``count`` members, shape (BATCHES, 3)."""
-    asked = [
-        Pairs(
-            activation=activation,
-            width=width,
-            depth=depth,
-            both=OVERLAP,
-            members=count,
-            horizon=horizon,
-            seed=BATCHES * study.seed + batch,
-        )
-        for batch in range(BATCHES)
-    ]
-    name = f"covariances of {BATCHES} batches from {asked[0]!r}"
-    return np.asarray(study.cell(name, lambda: [initial_covariances(each).mean(dim=0).tolist() for each in asked]))
+    pairs = Pairs(
+        activation=activation,
+        width=width,
+        depth=depth,
+        both=OVERLAP,
+        members=count,
+        horizon=horizon,
+        seed=BATCHES * study.seed,
+    )
+    name = f"covariances of {BATCHES} batches from {pairs!r}"
+    return np.asarray(study.cell(name, covariances_by_batch, batches=BATCHES, pairs=asdict(pairs)))
+
+
+def covariances_by_batch(*, batches: int, pairs: Mapping[str, Any]) -> list[list[float]]:
+    """The mean covariances of each batch; batches differ in their seed."""
+    asked = [Pairs(**{**pairs, "seed": pairs["seed"] + batch}) for batch in range(batches)]
+    return [initial_covariances(each).mean(dim=0).tolist() for each in asked]
 
 
 def members_at_start(study: Study) -> int:
@@ -112,14 +115,16 @@ def narrow_steps(study: Study, activation: str, width: int, *, tied: bool) -> Ro
     """The output's movement averaged over batches of small dense nets, shape (BATCHES,)."""
     count = 1000 if study.quick else 16000
     run = replace(run_of(study, activation, SHALLOW, tied=tied, width=width, kind="dense"), pooled=True)
+    name = f"output moved in {BATCHES} batches of {count} of {run!r}"
+    return np.asarray(study.cell(name, movement_by_batch, batches=BATCHES, count=count, run=run.plain()))
 
-    def compute() -> list[float]:
-        return [
-            float(moved_output(train(run, range(batch * count, (batch + 1) * count))).mean())
-            for batch in range(BATCHES)
-        ]
 
-    return np.asarray(study.cell(f"output moved in {BATCHES} batches of {count} of {run!r}", compute))
+def movement_by_batch(*, batches: int, count: int, run: Mapping[str, Any]) -> list[float]:
+    """The mean movement of the output in each batch of ``count`` members."""
+    made = Run.of(run)
+    return [
+        float(moved_output(train(made, range(batch * count, (batch + 1) * count))).mean()) for batch in range(batches)
+    ]
 
 
 def c17_width(study: Study) -> list[Evidence]:

@@ -16,16 +16,16 @@ Worked line: 8 x 8 pixels, white target: alpha_K = .69, which gives .86 at these
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from powercount.claims.finding import Evidence, falls, from_side, stays, written
 from powercount.claims.runs import Rows, mean, slope_expected, slope_of
-from powercount.claims.spectra import generator_of
+from powercount.claims.spectra import generator_at
 from powercount.derivations.scaling_laws import ridge
 from powercount.empirical.fit import Estimate, from_left_out, jackknife, least_squares_weights
 from powercount.empirical.scaling_laws import kernels
@@ -75,8 +75,18 @@ def count_of(study: Study) -> int:
 
 def images_of(study: Study, pixels: tuple[int, int] = (8, 8), noise: float = 0.0) -> Images:
     """The digits."""
-    inputs, labels = kernels.digits(*pixels, noise=noise, seed=study.seed)
-    count = count_of(study)
+    return first_images(**images_asked(study, pixels, noise))
+
+
+def images_asked(study: Study, pixels: tuple[int, int] = (8, 8), noise: float = 0.0) -> dict[str, Any]:
+    """The digits of a study as plain data, for ``first_images``."""
+    return {"pixels": pixels, "noise": noise, "count": count_of(study), "seed": study.seed}
+
+
+def first_images(*, pixels: Sequence[int], noise: float, count: int, seed: int) -> Images:
+    """So many digits of so many pixels, and their kernel."""
+    rows, columns = pixels
+    inputs, labels = kernels.digits(rows, columns, noise=noise, seed=seed)
     inputs = inputs[:count]
     return Images(inputs=inputs, kernel=kernels.arc_cosine("nngp", inputs @ inputs.T), labels=labels[:count])
 
@@ -106,55 +116,67 @@ def pure_exponent(spectral: float, modes: int, sizes: Sequence[int]) -> float:
 def spectral_exponent(study: Study, pixels: tuple[int, int]) -> Estimate:
     """alpha_K, its error from leaving groups of images out."""
     groups = 8 if study.quick else 24
-
-    def compute() -> list[float]:
-        kernel, sizes = images_of(study, pixels).kernel, sizes_of(study)
-        place = np.arange(len(kernel)) % groups
-        kept = [kernel[np.ix_(place != group, place != group)] for group in range(groups)]
-        return [spectral_slope(kernels.eigenvalues(each), sizes) for each in (kernel, *kept)]
-
-    first, *without = study.cell(f"{_cell(study, pixels)}: alpha_K, {groups} groups", compute)
+    name = f"{_cell(study, pixels)}: alpha_K, {groups} groups"
+    first, *without = study.cell(
+        name, slopes_without, images=images_asked(study, pixels), sizes=sizes_of(study), groups=groups
+    )
     return from_left_out(first, np.asarray(without))
+
+
+def slopes_without(*, images: Mapping[str, Any], sizes: Sequence[int], groups: int) -> list[float]:
+    """alpha_K of all images, then with each group of them left out."""
+    kernel = first_images(**images).kernel
+    place = np.arange(len(kernel)) % groups
+    kept = [kernel[np.ix_(place != group, place != group)] for group in range(groups)]
+    return [spectral_slope(kernels.eigenvalues(each), sizes) for each in (kernel, *kept)]
 
 
 @cache
 def sample_losses(study: Study, pixels: tuple[int, int], noise: float = 0.0) -> Rows:
     """Losses of the kernel on D images, shape (members, ``TARGETS``, sizes); members are draws of the images."""
-    members = 16 if study.quick else 64
+    members = 32 if study.quick else 64
+    name = f"{_cell(study, pixels, noise)}: losses on samples, {members} members"
+    images = images_asked(study, pixels, noise)
+    return np.asarray(study.cell(name, losses_on_samples, images=images, sizes=sizes_of(study), members=members))
 
-    def compute() -> list[list[list[float]]]:
-        known, rows = images_of(study, pixels, noise), []
-        every = np.arange(len(known.kernel))
-        targets = [known.targets(classes) for classes in CLASSES]
-        for member in range(members):
-            drawn = generator_of(study, 10, member).integers(0, len(every), SIZES[-1])
-            columns = []
-            for size in sizes_of(study):
-                seen = np.unique(drawn[:size])
-                found = kernels.weights(known.kernel, seen, every)
-                given = [kernels.target_loss(each, found, seen, every) for each in targets]
-                columns.append([kernels.white_loss(known.kernel, found, seen, every), *given])
-            rows.append(np.transpose(columns).tolist())
-        return rows
 
-    return np.asarray(study.cell(f"{_cell(study, pixels, noise)}: losses on samples, {members} members", compute))
+def losses_on_samples(*, images: Mapping[str, Any], sizes: Sequence[int], members: int) -> list[list[list[float]]]:
+    """One member after the other, each target's loss at each size."""
+    known, rows = first_images(**images), []
+    every = np.arange(len(known.kernel))
+    targets = [known.targets(classes) for classes in CLASSES]
+    for member in range(members):
+        drawn = generator_at(images["seed"], 10, member).integers(0, len(every), SIZES[-1])
+        columns = []
+        for size in sizes:
+            seen = np.unique(drawn[:size])
+            found = kernels.weights(known.kernel, seen, every)
+            given = [kernels.target_loss(each, found, seen, every) for each in targets]
+            columns.append([kernels.white_loss(known.kernel, found, seen, every), *given])
+        rows.append(np.transpose(columns).tolist())
+    return rows
 
 
 @cache
 def feature_losses(study: Study, pixels: tuple[int, int]) -> Rows:
     """Losses of students of P features, shape (members, white and ten classes, sizes); members are draws of them."""
     members = 16 if study.quick else 192
+    name = f"{_cell(study, pixels)}: losses of features, {members} members"
+    images = images_asked(study, pixels)
+    return np.asarray(study.cell(name, losses_of_features, images=images, sizes=sizes_of(study), members=members))
 
-    def compute() -> list[tuple[list[float], list[float]]]:
-        known = images_of(study, pixels)
-        return [
-            kernels.student_losses(
-                known.inputs, known.kernel, known.targets(), sizes_of(study), generator_of(study, 11, member)
-            )
-            for member in range(members)
-        ]
 
-    return np.asarray(study.cell(f"{_cell(study, pixels)}: losses of features, {members} members", compute))
+def losses_of_features(
+    *, images: Mapping[str, Any], sizes: Sequence[int], members: int
+) -> list[tuple[list[float], list[float]]]:
+    """One member after the other, of a white target and of the classes at each size."""
+    known = first_images(**images)
+    return [
+        kernels.student_losses(
+            known.inputs, known.kernel, known.targets(), sizes, generator_at(images["seed"], 11, member)
+        )
+        for member in range(members)
+    ]
 
 
 @cache
@@ -163,22 +185,26 @@ def expected_losses(study: Study, pixels: tuple[int, int], noise: float = 0.0) -
 
     Of a white target, in D and P alike; then, for each of ``CLASSES``, in D and in P.
     """
+    name = f"{_cell(study, pixels, noise)}: deterministic equivalent"
+    return np.asarray(
+        study.cell(name, equivalent_losses, images=images_asked(study, pixels, noise), sizes=sizes_of(study))
+    )
 
-    def compute() -> list[list[float]]:
-        known, sizes = images_of(study, pixels, noise), sizes_of(study)
-        values, vectors = np.linalg.eigh(known.kernel / len(known.kernel))
-        positive = np.maximum(values, kernels.ROUNDING)
-        spectrum = positive.tolist()
-        curves = [[ridge.one_sided_loss(spectrum, size) for size in sizes]]
-        for classes in CLASSES:
-            shares = (np.square(vectors.T @ known.targets(classes)).sum(axis=1) / len(values) / positive).tolist()
-            curves += [
-                [ridge.expected_error(spectrum, shares, samples=size) for size in sizes],
-                [ridge.expected_error(spectrum, shares, samples=math.inf, features=size) for size in sizes],
-            ]
-        return curves
 
-    return np.asarray(study.cell(f"{_cell(study, pixels, noise)}: deterministic equivalent", compute))
+def equivalent_losses(*, images: Mapping[str, Any], sizes: Sequence[int]) -> list[list[float]]:
+    """One curve after the other."""
+    known = first_images(**images)
+    values, vectors = np.linalg.eigh(known.kernel / len(known.kernel))
+    positive = np.maximum(values, kernels.ROUNDING)
+    spectrum = positive.tolist()
+    curves = [[ridge.one_sided_loss(spectrum, size) for size in sizes]]
+    for classes in CLASSES:
+        shares = (np.square(vectors.T @ known.targets(classes)).sum(axis=1) / len(values) / positive).tolist()
+        curves += [
+            [ridge.expected_error(spectrum, shares, samples=size) for size in sizes],
+            [ridge.expected_error(spectrum, shares, samples=math.inf, features=size) for size in sizes],
+        ]
+    return curves
 
 
 def _exponents(curves: Rows, sizes: Sequence[int]) -> list[float]:

@@ -6,7 +6,7 @@ claim gives is what its source prints; the derived one comes from ``derive``; th
 derived one is seen to hold (``from_verdict``).
 
 Where a claim says that no power holds (C1' at alpha < 1/2), it is judged by the local power itself: over later
-depths it must exceed the one over earlier depths; under any power law the two are equal.
+depths it must exceed the one over earlier depths by an eighth at least; under any power law the two are equal.
 
 Assumptions: width-muP on digits or Gaussian inputs, SGD, one infinitesimal step from initialization. Worked line:
 depth-mup has alpha = 1/2 and c_1 = 0, so own-update:1 ~ L^(c_1 - alpha) = L^(-1/2), as arXiv 2512.21075 prints.
@@ -21,7 +21,7 @@ from fractions import Fraction
 from functools import cache
 from typing import Final
 
-from powercount.claims.finding import Evidence, from_side, from_verdict
+from powercount.claims.finding import Evidence, from_side, from_verdict, grows
 from powercount.derivations.dynamics.blocks import blocks_at
 from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
@@ -30,7 +30,7 @@ from powercount.empirical.fit import Estimate
 from powercount.empirical.sweep import Sweep
 from powercount.recipes import WIDTHS, default_sweep, verify_axis
 from powercount.study import Study
-from powercount.verdict import RIVAL, Outcome, Verdict
+from powercount.verdict import Verdict
 
 HALF: Final = Fraction(1, 2)
 CONDITIONS: Final = (("relu", "digits"), ("tanh", "gaussian"))
@@ -96,11 +96,6 @@ def powers(
             part = f"{name}, {label or recipe.name}"
             found.append(from_verdict(seen[name], power, part=part, condition=f"{activation}, {data}"))
     return found
-
-
-def grows(low: float, high: float) -> Outcome:
-    """Whether a slope in that interval is positive; not where it is seen to be less than a quarter, the rival."""
-    return "AGREES" if low > 0 else "CONTRADICTS" if high < float(RIVAL) else "UNDECIDED"
 
 
 def unstable(study: Study) -> Iterator[tuple[str, str, Verdict, Verdict]]:

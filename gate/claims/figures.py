@@ -97,18 +97,19 @@ def draw_independence(study: Study, path: Path) -> None:
 
 def collapse(study: Study, name: str, steps: int, sizes: tuple[int, ...]) -> dict[str, list[float]]:
     """rms sizes by depth of own updates and whole change, after real steps at rate 1/8."""
-    asked = [observable_named(each, 2) for each in ("own-update:1", "own-update:2", "total-update:1")]
-    seeds = 4 if study.quick else 8
-    sweep = Sweep(
-        axis="depth", sizes=sizes, fixed=64, seeds=seeds, most_seeds=seeds, seed=study.seed, steps=steps, rate=0.125
-    )
-
-    def compute() -> dict[str, list[float]]:
-        found = measure(named_recipe(name), asked, sweep)
-        return {str(each): list(found[each].points) for each in asked}
-
-    made: dict[str, list[float]] = study.cell(f"collapse of {name} over {sweep!r}", compute)
+    asked = {"name": name, "steps": steps, "sizes": sizes, "seeds": 4 if study.quick else 8, "seed": study.seed}
+    made: dict[str, list[float]] = study.cell(f"collapse of {asked}", collapse_points, **asked)
     return made
+
+
+def collapse_points(*, name: str, steps: int, sizes: Sequence[int], seeds: int, seed: int) -> dict[str, list[float]]:
+    """The points of ``collapse`` by observable."""
+    asked = [observable_named(each, 2) for each in ("own-update:1", "own-update:2", "total-update:1")]
+    sweep = Sweep(
+        axis="depth", sizes=tuple(sizes), fixed=64, seeds=seeds, most_seeds=seeds, seed=seed, steps=steps, rate=0.125
+    )
+    found = measure(named_recipe(name), asked, sweep)
+    return {str(each): list(found[each].points) for each in asked}
 
 
 def draw_collapse(study: Study, path: Path) -> None:

@@ -113,14 +113,17 @@ def from_estimate(
     expected: float | None = None,
     allowance: float = 0.0,
     rival: float = float(RIVAL),
+    of_limit: bool = True,
 ) -> Evidence:
     """Evidence from any estimate: whether its interval, widened by ``allowance``, holds what the claim says.
 
-    ``expected`` is the prediction at finite size; its distance from ``predicted`` is a known bias, which the claim
-    is given as well. ``rival`` is the distance to the nearest other value that must be told apart.
+    ``expected`` is the prediction at finite size; its distance from ``predicted`` is a known bias, which a claim
+    ``of_limit`` is given as well, and one about these very sizes is not. ``rival`` is the distance to the nearest
+    other value that must be told apart. A number is a point: unlike a side, a narrower interval may contradict it
+    after a wider one agreed, to within its resolution.
     """
     here = float(predicted) if expected is None else expected
-    at_these_sizes = float(claimed) + here - float(predicted)
+    at_these_sizes = float(claimed) + (here - float(predicted) if of_limit else 0)
     low, high = estimate.interval(CONFIDENCE)
     resolution = (high - low) / 2 + allowance
     if not math.isfinite(estimate.value):
@@ -168,25 +171,39 @@ def from_side(
     )
 
 
-def moves(low: float, high: float) -> Outcome:
-    """Whether a slope in that interval is other than zero."""
-    if low > -SMALL and high < SMALL:
-        return "CONTRADICTS"
-    return "UNDECIDED" if low <= 0 <= high else "AGREES"
+def within(low: float, high: float, first: float, last: float) -> Outcome:
+    """Whether a number in that interval lies between two others: only if all of the interval does; not if none does.
+
+    Every side is judged by it, so that a narrower interval inside the same one can decide what was undecided and
+    never turn a verdict: more data makes no rule stricter.
+    """
+    if first < low and high < last:
+        return "AGREES"
+    return "CONTRADICTS" if high <= first or low >= last else "UNDECIDED"
 
 
 def stays(low: float, high: float) -> Outcome:
     """Whether a slope in that interval is zero, to half the distance to the nearest rival exponent."""
-    if low > -SMALL and high < SMALL:
-        return "AGREES"
-    return "UNDECIDED" if low < SMALL and high > -SMALL else "CONTRADICTS"
+    return within(low, high, -SMALL, SMALL)
+
+
+def moves(low: float, high: float) -> Outcome:
+    """Whether a slope in that interval is other than zero, by more than that: the opposite of ``stays``."""
+    opposite: dict[Outcome, Outcome] = {"AGREES": "CONTRADICTS", "CONTRADICTS": "AGREES", "UNDECIDED": "UNDECIDED"}
+    return opposite[stays(low, high)]
 
 
 def falls(low: float, high: float) -> Outcome:
-    """Whether a slope in that interval is negative."""
-    if high < 0:
-        return "AGREES"
-    return "CONTRADICTS" if low > -SMALL else "UNDECIDED"
+    """Whether a slope in that interval is negative, by more than that."""
+    return within(low, high, -math.inf, -SMALL)
+
+
+def grows(low: float, high: float) -> Outcome:
+    """Whether a slope in that interval is positive, by more than that."""
+    return within(low, high, SMALL, math.inf)
+
+
+SIDES: Final = (stays, moves, falls, grows)
 
 
 def judgement(evidence: Sequence[Evidence]) -> Judgement:

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from sympy import Expr, Rational
 
 from powercount.claims.finding import Evidence, Number, from_estimate
 from powercount.claims.runs import Rows, exact, mean, mean_of, slope_expected, slope_of
-from powercount.claims.spectra import CLOSEST, ONE_PERCENT, generator_of
+from powercount.claims.spectra import CLOSEST, ONE_PERCENT, generator_at
 from powercount.derivations.scaling_laws import lasso
 from powercount.empirical.fit import least_squares_weights
 from powercount.empirical.scaling_laws.lasso import excess_risks, minimizers, problem, trained_net
@@ -136,16 +136,9 @@ def compared(
 
     ``settings`` are problems, each with its falling penalties of one draw; ``exponents`` are claimed and derived.
     """
-
-    def compute() -> list[list[float]]:
-        found = []
-        for each, penalties in settings:
-            generator = generator_of(study, 20, int(1000 * each.gamma), each.dimension, each.samples)
-            found.append(each.measured(penalties, members, generator))
-        rows: list[list[float]] = np.concatenate(found, axis=1).tolist()
-        return rows
-
-    rows = np.asarray(study.cell(f"LASSO, {members} members of {settings!r}", compute))
+    asked = [[asdict(each), list(penalties)] for each, penalties in settings]
+    name = f"LASSO, {members} members of {settings!r}"
+    rows = np.asarray(study.cell(name, risk_rows, settings=asked, members=members, seed=study.seed))
     risks, left = np.asarray([each.at(penalty) for each, penalties in settings for penalty in penalties]).T
     every = len(risks) // len(along)
     middle = slice(every // 2, None, every)
@@ -171,6 +164,22 @@ def compared(
             rival=CLOSEST,
         ),
     ]
+
+
+def risk_rows(*, settings: Sequence[tuple[dict[str, Any], list[float]]], members: int, seed: int) -> list[list[float]]:
+    """Excess risks, shape (members, penalties of all settings)."""
+    found = []
+    for fields, penalties in settings:
+        each = Problem(**fields)
+        generator = generator_at(seed, 20, int(1000 * each.gamma), each.dimension, each.samples)
+        found.append(each.measured(penalties, members, generator))
+    rows: list[list[float]] = np.concatenate(found, axis=1).tolist()
+    return rows
+
+
+def network_distances(*, count: int, seed: int) -> float:
+    """The largest distance of so many nets."""
+    return max(network_distance(generator_at(seed, 21, place)) for place in range(count))
 
 
 def network_distance(generator: np.random.Generator) -> float:
@@ -214,10 +223,9 @@ def local_slope(gamma: Fraction, digits: int, claimed: Number) -> Evidence:
 
 def l22(study: Study) -> list[Evidence]:
     """At the best penalty R falls as n^(-1 + 1/(2 gamma)): at d = 1024, at d = 1e9 and 1e24; and the net is LASSO."""
-    generators = [generator_of(study, 21, place) for place in range(24)]
     found = [
         from_estimate(
-            exact(study.cell("24 diagonal nets", lambda: max(network_distance(each) for each in generators))),
+            exact(study.cell("24 diagonal nets", network_distances, count=24, seed=study.seed)),
             0,
             0,
             part="largest |X (w - u v)|/|y| of a trained net",

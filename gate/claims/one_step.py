@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from powercount.claims.claim import COMPLETEP, HERE, INFERRED, NFD, TP4, TP6, Claim
+from powercount.claims.claim import ABSTRACT, COMPLETEP, HERE, INFERRED, NFD, TP4, TP6, Claim
 
 EVERETT: Final = "Everett et al. (arXiv 2407.05872)"
 SPECTRAL: Final = "arXiv 2310.17813"
@@ -47,6 +47,7 @@ ONE_STEP: Final[tuple[Claim, ...]] = (
         conditions="relu on digits and tanh on Gaussian inputs, SGD, one step",
         check="exponents:c3",
         test=ONE_STEP_TEST,
+        marks=(ABSTRACT,),
     ),
     Claim(
         id="C3'",
@@ -74,7 +75,7 @@ ONE_STEP: Final[tuple[Claim, ...]] = (
         conditions="relu on digits and tanh on Gaussian inputs, SGD, one step",
         check="exponents:c5",
         test=ONE_STEP_TEST,
-        marks=(INFERRED,),
+        marks=(INFERRED, ABSTRACT),
     ),
     Claim(
         id="C6",

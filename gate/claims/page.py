@@ -24,9 +24,12 @@ measured. Written by `powercount claims all --page docs`; nothing on this page i
 
 *confirmed*: everything the claim says holds under every condition tried. *refuted*: something it says fails under every
 condition. *conditional*: it holds under some conditions and fails under others. *undecided*: some interval is too wide.
-Each number is judged at a confidence of one false alarm in 100 000; the intervals shown are at 95 %. *claimed* is what
-the source says, *predicted* what the derivations here give, *expected here* that prediction at the finite sizes that
-were measured. Where a source could not be read in full, the claim says so.
+Each number is judged at a confidence of one false alarm in 100 000; the intervals shown are at 95 %. What has no number
+but a side, such as *below 0* or *not 0*, must hold by an eighth, half the distance to the nearest rival exponent, and
+fails where it is seen not to; until then it is undecided. *claimed* is what the source says, *predicted* what the
+derivations here give, *expected here* that prediction at the finite sizes that were measured, which is what *measured*
+stands beside. Where a source could not be read in full, the claim says so; so it does where no test but `tox -e claims`
+measures it.
 """
 
 
@@ -55,13 +58,14 @@ def page_text(rows: Mapping[str, FindingRow]) -> str:
     said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in sorted(counts))
     lines = [HEAD, f"{len(found)} claims: {said}.\n"]
     lines += table(
-        ("claim", "verdict", "claimed", "predicted", "measured", "what it says"),
+        ("claim", "verdict", "claimed", "predicted", "expected here", "measured", "what it says"),
         [
             (
                 f"[{row['id']}](#{anchor(row['id'])})",
                 f"**{row['verdict']}**",
                 row["claimed"],
                 row["predicted"],
+                number(row["expected"]),
                 f"{number(row['measured'])} {interval(row['low'], row['high'])}",
                 row["summary"],
             )

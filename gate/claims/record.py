@@ -1,12 +1,13 @@
 """Findings as data: what was last measured, shipped with the package and written by ``powercount claims --record``.
 
-One row a claim: what the register says of it, the evidence, and the verdict computed from it. The row's ``predicted``,
-``measured``, ``low`` and ``high`` are those of the piece of evidence that decided.
+One row a claim: what the register says of it, the evidence, and the verdict computed from it. The row's ``claimed``,
+``predicted``, ``expected``, ``measured``, ``low`` and ``high`` are those of the piece of evidence that decided.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -44,6 +45,7 @@ class FindingRow(TypedDict):
     conditions: str
     claimed: str
     predicted: str
+    expected: float | None
     measured: float | None
     low: float | None
     high: float | None
@@ -59,8 +61,8 @@ def finding_row(claim: Claim, study: Any) -> FindingRow:
 
     evidence = list(claim.evidence(study))
     verdict = judgement(evidence)
-    telling = {"confirmed": "AGREES", "undecided": "UNDECIDED"}.get(verdict, "CONTRADICTS")
-    decisive = next((each for each in evidence if each.outcome == telling), evidence[0]).as_row()
+    rows = [dict(each.as_row()) for each in evidence]
+    decisive = decided_by(rows, verdict)
     return {
         "id": claim.id,
         "source": claim.source,
@@ -70,14 +72,21 @@ def finding_row(claim: Claim, study: Any) -> FindingRow:
         "conditions": claim.conditions,
         "claimed": decisive["claimed"],
         "predicted": decisive["predicted"],
+        "expected": decisive["expected"],
         "measured": decisive["measured"],
         "low": decisive["low"],
         "high": decisive["high"],
         "verdict": verdict,
-        "evidence": [dict(each.as_row()) for each in evidence],
+        "evidence": rows,
         "test": claim.test,
         "command": command_of(claim),
     }
+
+
+def decided_by(evidence: Sequence[dict[str, Any]], verdict: str) -> dict[str, Any]:
+    """The first piece of evidence that speaks for the verdict."""
+    telling = {"confirmed": "AGREES", "undecided": "UNDECIDED"}.get(verdict, "CONTRADICTS")
+    return next((each for each in evidence if each["outcome"] == telling), evidence[0])
 
 
 def command_of(claim: Claim) -> str:
@@ -120,7 +129,7 @@ def write_record(path: Path, rows: Mapping[str, FindingRow], order: Sequence[str
     """Write the findings in the register's order; rows of other claims already there stay."""
     known = {**read_record(path), **rows}
     kept = [known[name] for name in order if name in known]
-    unfinished = path.with_suffix(".part")
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")  # another command may write the same record
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished.write_text(json.dumps({"claims": kept}, indent=1) + "\n", encoding="utf-8")

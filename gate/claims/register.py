@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from powercount.claims.claim import HERE, INFERRED, NFD, TP6, V1_ONLY, Claim
+from powercount.claims.claim import ABSTRACT, ALONE, HERE, INFERRED, NFD, TP6, V1_ONLY, Claim
 from powercount.claims.one_step import ONE_STEP
 from powercount.claims.scaling_laws import SCALING_LAWS
 from powercount.derivations.recipe import QuestionError
 
 __all__ = ["CLAIMS", "Claim", "claim_named"]
 
-TRANSFER_TEST: Final = "tests/laws/dynamics/test_exponents_transfer.py"
 V3_ONLY: Final = "in the third version only"
 FIGURE: Final = "a figure we know from its description alone"
 DYNAMICS_TEST: Final = "tests/laws/dynamics/test_claims_dynamics.py"
@@ -33,7 +32,7 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         conditions="linear, relu, tanh; tied and decoupled; n = 64..512, L = 4..32; k = 1, alpha = 1/2",
         check="coupling:c14",
         test=DYNAMICS_TEST,
-        marks=(V3_ONLY,),
+        marks=(V3_ONLY, ABSTRACT),
     ),
     Claim(
         id="C15-ii",
@@ -43,26 +42,31 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         conditions="linear, relu, tanh; one step, L = 4..128, n = 4096; k = 1, alpha = 1/2",
         check="coupling:c15_single",
         test=DYNAMICS_TEST,
+        marks=(ABSTRACT,),
     ),
     Claim(
         id="C15-iii",
         source=NFD,
         summary="(iii) the coupling of a reused weight through the block next to it is faster still",
-        statement="its share of the stream ~ L^(-2) a layer, L^(-1) in all",
+        statement="its share of the stream ~ L^(-2) a layer; the source gives L^(-2) to the whole term, whose formula "
+        "we could not read: that a layer is meant is our inference",
         conditions="linear, relu, tanh; one step, L = 4..128, n = 4096; k = 1, alpha = 1/2",
         check="coupling:c15_adjacent",
         test=DYNAMICS_TEST,
-        marks=(V3_ONLY, INFERRED),
+        marks=(V3_ONLY, INFERRED, ABSTRACT),
     ),
     Claim(
         id="C15-iv",
         source=NFD,
         summary="(iv) gradient independence becomes valid again in training as depth grows: its effect on output and "
-        "features vanishes as 1/L",
-        statement="tied/decoupled - 1 ~ L^(-1); derived here L^0: T e^T/(e^T - 1) for linear blocks",
-        conditions="linear, relu, tanh; one step, L = 4..128, n = 4096; k = 1, alpha = 1/2",
+        "features vanishes",
+        statement="tied/decoupled - 1 -> 0; derived here L^0: T e^T/(e^T - 1) - 1 for linear blocks. The source's 1/L "
+        "is its error of discretisation; the coupling's own rate there is L^(-2), for the whole term",
+        conditions="our reading: an independent copy of W(0)^T in the backward pass, shared updates, hidden matrices "
+        "alone, T = 1, one small step; linear, relu, tanh; L = 4..128, n = 4096; k = 1, alpha = 1/2",
         check="coupling:c15_accumulated",
         test=DYNAMICS_TEST,
+        marks=(ABSTRACT,),
     ),
     Claim(
         id="C15-v",
@@ -72,6 +76,7 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         conditions="linear, relu, tanh; one step, L = 4..32, n = 4096; k = 1",
         check="coupling:c15_branch",
         test=DYNAMICS_TEST,
+        marks=(ABSTRACT,),
     ),
     Claim(
         id="C15-vi",
@@ -81,6 +86,47 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         conditions="relu, tanh; four digits, 32 steps at eta = 1/2, L = 16, n = 1024; k = 1, alpha = 1/2",
         check="coupling:c15_late",
         test=DYNAMICS_TEST,
+        marks=(ABSTRACT,),
+    ),
+    Claim(
+        id="C15-vii",
+        source=NFD,
+        summary="(vii) read through covariances, backward fields may be decoupled: the output's first step agrees",
+        statement="-df = eta e sum_l beta^2 C_phi,l C_g,l of decoupled fields = that of tied nets; T e^T if linear",
+        conditions="linear, relu, tanh; one step, L = 4 and 128, n = 4096; k = 1, alpha = 1/2",
+        check="readings:c15_covariances",
+        test=DYNAMICS_TEST,
+        marks=(ABSTRACT, "this reading is ours"),
+    ),
+    Claim(
+        id="C15-viii",
+        source=NFD,
+        summary="(viii) the features of the nets so read move as those of tied nets",
+        statement="|h_l^1 - h_l^0|^2 tied = decoupled, to an eighth, at mid-depth and at the top",
+        conditions="linear, relu, tanh; one step, L = 128, n = 4096; k = 1, alpha = 1/2",
+        check="readings:c15_features",
+        test=DYNAMICS_TEST,
+        marks=(ABSTRACT, "this reading is ours"),
+    ),
+    Claim(
+        id="C15-ix",
+        source=NFD,
+        summary="(ix) with every matrix trained the effect of gradient independence on the output vanishes with depth",
+        statement="tied/decoupled - 1 -> 0; derived here L^0: 3/2 - 1 for linear blocks",
+        conditions="as C15-iv, input and readout trained too",
+        check="readings:c15_all",
+        test=DYNAMICS_TEST,
+        marks=(ABSTRACT, "this reading is ours"),
+    ),
+    Claim(
+        id="C15-x",
+        source=NFD,
+        summary="(x) with activations outside the blocks the effect on the output vanishes with depth",
+        statement="h_l = h_{l-1} + L^(-1/2) phi(W_l h_{l-1}), phi odd: tied/decoupled - 1 -> 0; derived here L^0",
+        conditions="as C15-iv; tanh, erf",
+        check="readings:c15_outside",
+        test=DYNAMICS_TEST,
+        marks=(ABSTRACT, "this reading is ours"),
     ),
     Claim(
         id="C15'",
@@ -108,7 +154,7 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         conditions="relu at T = 1 with n = 2..16, erf at T = 4 with n = 4..32, at L = 4; L = 2..16 at n = 512",
         check="convergence:c17_start",
         test=DYNAMICS_TEST,
-        marks=(V3_ONLY,),
+        marks=(V3_ONLY, ABSTRACT),
     ),
     Claim(
         id="C17-b",
@@ -117,7 +163,7 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         statement="bias of the output's movement ~ n^(-1) at fixed L",
         conditions="tanh, relu; tied and decoupled; one step, n = 2..16, L = 4, T = 1",
         check="convergence:c17_width",
-        test=DYNAMICS_TEST,
+        test=ALONE,
     ),
     Claim(
         id="C17-c",
@@ -127,7 +173,7 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         conditions="relu, linear; one step; tied and decoupled nets, and the limits with and without R, S",
         check="convergence:c17_depth",
         test=DYNAMICS_TEST,
-        marks=(V3_ONLY,),
+        marks=(V3_ONLY, ABSTRACT),
     ),
     Claim(
         id="C17-d",
@@ -136,8 +182,8 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         statement="smallest eigenvalue over steps and samples ~ n^0",
         conditions="relu, tanh; four digits, 3 steps at eta = 1/2, n = 512..4096, L = 16; cosines, at mid-depth",
         check="convergence:c17_eigenvalue",
-        test=DYNAMICS_TEST,
-        marks=(FIGURE,),
+        test=ALONE,
+        marks=(FIGURE, ABSTRACT),
     ),
     Claim(
         id="C17-e",
@@ -146,7 +192,7 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         statement="loss, E h_L^2, E delta_0^2 of networks over those of particles: 1",
         conditions="relu, tanh; four digits, 3 steps at eta = 1/2; all n^2 entries, n = 1024, L = 64; 8192 particles",
         check="convergence:c17_solver",
-        test="tests/instrument/test_lazy_matrices.py",
+        test=DYNAMICS_TEST,
     ),
     Claim(
         id="C30",
@@ -155,7 +201,8 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         statement="loss after a fixed number of steps approaches its limit as L^(-1)",
         conditions="relu, tanh; four digits, 3 steps at eta = 1/2, L = 2..8 beside L = 256, n = 2048; k = 1",
         check="convergence:c30",
-        test=DYNAMICS_TEST,
+        test=ALONE,
+        marks=(ABSTRACT,),
     ),
     # -- learning-rate transfer and where depth stops helping (transfer.py)
     Claim(
@@ -165,7 +212,7 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         statement="best rate ~ L^0 under depth-mup, k = 1 (Adam: L^(-1/2)); Tensor Programs VI, table 1",
         conditions="tanh on 32 digits, 20 steps, width 64, L = 2 to 64; both losses; every matrix, and hidden alone",
         check="transfer:c18",
-        test=TRANSFER_TEST,
+        test=ALONE,
     ),
     Claim(
         id="C19",
@@ -174,7 +221,7 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         statement="the slope of the best rate against log L is not 0 under depth-mup, k = 2; Tensor Programs VI, 9.1",
         conditions="as C18, at a branch multiplier of 1: the source sweeps the multiplier as well, which is not done",
         check="transfer:c19",
-        test=TRANSFER_TEST,
+        test=ALONE,
     ),
     Claim(
         id="C20",
@@ -183,7 +230,7 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         statement="best rate ~ L^(-1/2) under depth-mup-sqrt, input and readout frozen or at a fixed rate",
         conditions="as C18; by the rate of equal progress and by the best rate",
         check="transfer:c20",
-        test=TRANSFER_TEST,
+        test=ALONE,
         marks=(INFERRED,),
     ),
     Claim(
@@ -193,8 +240,8 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         statement="best rate ~ L^0 and the best train loss falls with L, under depth-mup-sqrt, every matrix moving",
         conditions="as C18; among runs that never rose above their start, and among all runs by their last loss",
         check="transfer:c21",
-        test=TRANSFER_TEST,
-        marks=(V1_ONLY, INFERRED),
+        test=ALONE,
+        marks=(V1_ONLY, INFERRED, ABSTRACT),
     ),
     Claim(
         id="C29",
@@ -203,7 +250,7 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         statement="the slope of the best train loss against log L past 8: 0 for W phi(h), below 0 for phi(W h)",
         conditions="as C18, every matrix; the source trains far longer, on CIFAR-10",
         check="transfer:c29",
-        test=TRANSFER_TEST,
+        test=ALONE,
     ),
     # -- neural scaling laws (spectra.py, ridge.py, width.py, resolution.py, learning.py)
     *SCALING_LAWS,

@@ -7,6 +7,7 @@ curvature leaves is of relative order r^2, r the distance, with a coefficient of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
 from typing import Final
@@ -36,8 +37,14 @@ def errors(study: Study, kind: str, dimension: int) -> tuple[tuple[int, ...], Ro
     sizes = TRIANGULATED if kind == "linear-mse" and dimension == 4 else SIZES[dimension]
     members = MEMBERS[dimension] // (2 if study.quick and dimension > 1 else 1)
     name = f"{kind} in {dimension} dimensions, D = {sizes}, {members} members"
-    rows = study.cell(name, lambda: losses(kind, dimension, sizes, members, (study.seed, dimension)).tolist())
-    return sizes, np.asarray(rows)
+    asked = {"kind": kind, "dimension": dimension, "sizes": sizes, "members": members, "seed": study.seed}
+    return sizes, np.asarray(study.cell(name, error_rows, **asked))
+
+
+def error_rows(*, kind: str, dimension: int, sizes: Sequence[int], members: int, seed: int) -> list[list[float]]:
+    """One member after the other, its loss at each size."""
+    rows: list[list[float]] = losses(kind, dimension, sizes, members, (seed, dimension)).tolist()
+    return rows
 
 
 def interpolation(study: Study, kind: str, dimension: int) -> Evidence:

@@ -11,7 +11,7 @@ import numpy as np
 
 from powercount.claims.finding import Evidence, from_estimate
 from powercount.claims.runs import Rows, mean_of
-from powercount.claims.spectra import CLOSEST, ONE_PERCENT, generator_of
+from powercount.claims.spectra import CLOSEST, ONE_PERCENT, generator_at
 from powercount.derivations.scaling_laws import ridge
 from powercount.empirical.fit import jackknife
 from powercount.empirical.scaling_laws.features import target_losses
@@ -81,17 +81,8 @@ def drawn_setting(generator: np.random.Generator) -> Setting:
 def l12(study: Study) -> list[Evidence]:
     """The deterministic equivalent of drawn settings: its ratio to the measured error, how often 3 errors hold it."""
     count, members = (24, 32) if study.quick else (240, 32)
-
-    def compute() -> list[list[float]]:
-        rows = []
-        for place in range(count):
-            generator = generator_of(study, 8, place)
-            setting = drawn_setting(generator)
-            errors, exact = setting.measured(members, generator), setting.expected()
-            rows.append([errors.mean() / exact, errors.std(ddof=1) / members**0.5 / exact])
-        return rows
-
-    rows = np.asarray(study.cell(f"ridge, {count} settings, {members} members", compute))
+    name = f"ridge, {count} settings, {members} members"
+    rows = np.asarray(study.cell(name, error_ratios, count=count, members=members, seed=study.seed))
     scores = (rows[:, 0] - 1) / rows[:, 1]
     return [
         from_estimate(
@@ -114,6 +105,17 @@ def l12(study: Study) -> list[Evidence]:
             rival=CLOSEST,
         ),
     ]
+
+
+def error_ratios(*, count: int, members: int, seed: int) -> list[list[float]]:
+    """Of each drawn setting the measured error over the exact one, and its standard error."""
+    rows = []
+    for place in range(count):
+        generator = generator_at(seed, 8, place)
+        setting = drawn_setting(generator)
+        errors, exact = setting.measured(members, generator), setting.expected()
+        rows.append([errors.mean() / exact, errors.std(ddof=1) / members**0.5 / exact])
+    return rows
 
 
 def _weighted(rows: Rows) -> float:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from powercount.empirical.dynamics.training import Run, Trajectory, train
 from powercount.empirical.fit import Estimate, jackknife, least_squares_weights
-from powercount.study import Study
+from powercount.study import Study, function_named
 
 Rows = NDArray[np.float64]
 Read = Callable[[Trajectory], Tensor]
@@ -37,15 +37,19 @@ def fitted(study: Study, activation: str, depth: int, *, width: int, steps: int 
 
 def members_of(study: Study, run: Run, members: int, reads: Sequence[Read]) -> Rows:
     """What is read off each member's trajectory, shape (members, readings); a reading may have several columns."""
+    name = f"{', '.join(read.__name__ for read in reads)} of {members} members of {run!r}"
+    asked = [f"{read.__module__}:{read.__name__}" for read in reads]
+    return np.asarray(study.cell(name, read_off, run=run.plain(), members=members, reads=asked))
 
-    def compute() -> list[list[float]]:
-        size, rows = max(1, min(members, ROOM // run.memory())), []
-        for first in range(0, members, size):
-            rows.extend(_read(run, range(first, min(first + size, members)), reads))
-        return rows
 
-    names = ", ".join(read.__name__ for read in reads)
-    return np.asarray(study.cell(f"{names} of {members} members of {run!r}", compute))
+def read_off(*, run: Mapping[str, Any], members: int, reads: Sequence[str]) -> list[list[float]]:
+    """The readings, named as "module:function", of every member of a run."""
+    made = Run.of(run)
+    size, rows = max(1, min(members, ROOM // made.memory())), []
+    functions = [function_named(each) for each in reads]
+    for first in range(0, members, size):
+        rows.extend(_read(made, range(first, min(first + size, members)), functions))
+    return rows
 
 
 def _read(run: Run, members: Sequence[int], reads: Sequence[Read]) -> list[list[float]]:

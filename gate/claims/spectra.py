@@ -43,9 +43,9 @@ GAPS: Final = (16, 32, 64, 128, 256)
 FEWER: Final = 32
 
 
-def generator_of(study: Study, *place: int) -> np.random.Generator:
+def generator_at(seed: int, *place: int) -> np.random.Generator:
     """The generator of one cell: the study's seed and its place among the cells."""
-    return np.random.default_rng([study.seed, *place])
+    return np.random.default_rng([seed, *place])
 
 
 def _sizes(study: Study) -> tuple[int, ...]:
@@ -73,18 +73,23 @@ class Losses:
 def one_sided(study: Study, capacity: Fraction) -> Losses:
     """Losses at spectrum k^(-(1 + a)) against the number of samples; modes beyond the spectrum are a ridge."""
     sizes, modes, members = _sizes(study), 1024 if study.quick else 2048, 8
+    asked = {"capacity": str(capacity), "sizes": sizes, "modes": modes, "members": members, "seed": study.seed}
+    name = f"one-sided losses, a = {capacity}, m = {sizes}, {modes} modes, {members} members"
+    found = study.cell(name, one_sided_rows, **asked)
     spectrum, tail = ridge.power_law(1 + capacity, modes), ridge.power_law_tail(1 + capacity, modes)
-
-    def compute() -> list[list[float]]:
-        rows = []
-        for member in range(members):
-            directions = draws(1, sizes[-1], modes, generator_of(study, 1, member))
-            rows.append([float(one_sided_losses(spectrum, directions[:, :size], tail)[0]) for size in sizes])
-        return rows
-
-    found = study.cell(f"one-sided losses, a = {capacity}, m = {sizes}, {modes} modes, {members} members", compute)
     exact = tuple(ridge.one_sided_loss(spectrum, size, tail) for size in sizes)
     return Losses(sizes=sizes, rows=np.asarray(found), exact=exact)
+
+
+def one_sided_rows(*, capacity: str, sizes: Sequence[int], modes: int, members: int, seed: int) -> list[list[float]]:
+    """One member after the other, its loss at each size."""
+    power = 1 + Fraction(capacity)
+    spectrum, tail = ridge.power_law(power, modes), ridge.power_law_tail(power, modes)
+    rows = []
+    for member in range(members):
+        directions = draws(1, sizes[-1], modes, generator_at(seed, 1, member))
+        rows.append([float(one_sided_losses(spectrum, directions[:, :size], tail)[0]) for size in sizes])
+    return rows
 
 
 def _capacity_evidence(study: Study, letter: str) -> list[Evidence]:
@@ -113,43 +118,42 @@ def l1(study: Study) -> list[Evidence]:
 
 def duality_gap(study: Study) -> float:
     """The largest relative difference of L(Z, G) and L(G, Z) over drawn spectra, sizes and ridges."""
+    return float(study.cell("duality, 20 draws", exchanged, count=20, seed=study.seed))
 
-    def compute() -> float:
-        generator, worst = generator_of(study, 2), 0.0
-        for _ in range(20):
-            spectrum = ridge.power_law(1 + generator.uniform(0.25, 2), 256)
-            few = int(generator.integers(16, 128))
-            many = few + int(generator.integers(8, 64))
-            samples, features = draws(2, few, 256, generator), draws(2, many, 256, generator)
-            penalty = float(generator.choice([0.0, 0.1, 10.0]))
-            ratio = white_losses(spectrum, samples, features, penalty) / white_losses(
-                spectrum, features, samples, penalty
-            )
-            worst = max(worst, float(abs(ratio - 1).max()))
-        return worst
 
-    return float(study.cell("duality, 20 draws", compute))
+def exchanged(*, count: int, seed: int) -> float:
+    """The largest difference over so many draws."""
+    generator, worst = generator_at(seed, 2), 0.0
+    for _ in range(count):
+        spectrum = ridge.power_law(1 + generator.uniform(0.25, 2), 256)
+        few = int(generator.integers(16, 128))
+        many = few + int(generator.integers(8, 64))
+        samples, features = draws(2, few, 256, generator), draws(2, many, 256, generator)
+        penalty = float(generator.choice([0.0, 0.1, 10.0]))
+        ratio = white_losses(spectrum, samples, features, penalty) / white_losses(spectrum, features, samples, penalty)
+        worst = max(worst, float(abs(ratio - 1).max()))
+    return worst
 
 
 def students(study: Study, capacity: Fraction) -> Losses:
     """Losses of P-feature students on D = 4 P samples, beside the exact law of the same spectrum."""
     sizes, modes, members = (32, 64, 128), 512 if study.quick else 1024, 32
-    spectrum = ridge.power_law(1 + capacity, modes)
-
-    def compute() -> list[list[float]]:
-        rows = []
-        for member in range(members):
-            generator = generator_of(study, 3, member)
-            samples = draws(1, 4 * sizes[-1], modes, generator)
-            features = draws(1, sizes[-1], modes, generator)
-            rows.append(
-                [float(white_losses(spectrum, samples[:, : 4 * size], features[:, :size])[0]) for size in sizes]
-            )
-        return rows
-
+    asked = {"capacity": str(capacity), "sizes": sizes, "modes": modes, "members": members, "seed": study.seed}
     name = f"students on four samples a feature, a = {capacity}, P = {sizes}, {modes} modes, {members} members"
+    spectrum = ridge.power_law(1 + capacity, modes)
     exact = tuple(ridge.one_sided_loss(spectrum, size) * joint_factor(size, 4 * size) for size in sizes)
-    return Losses(sizes=sizes, rows=np.asarray(study.cell(name, compute)), exact=exact)
+    return Losses(sizes=sizes, rows=np.asarray(study.cell(name, student_rows, **asked)), exact=exact)
+
+
+def student_rows(*, capacity: str, sizes: Sequence[int], modes: int, members: int, seed: int) -> list[list[float]]:
+    """One member after the other, its loss at each size."""
+    spectrum, rows = ridge.power_law(1 + Fraction(capacity), modes), []
+    for member in range(members):
+        generator = generator_at(seed, 3, member)
+        samples = draws(1, 4 * sizes[-1], modes, generator)
+        features = draws(1, sizes[-1], modes, generator)
+        rows.append([float(white_losses(spectrum, samples[:, : 4 * size], features[:, :size])[0]) for size in sizes])
+    return rows
 
 
 def joint_factor(few: int, many: int) -> float:
@@ -189,25 +193,26 @@ def l2(study: Study) -> list[Evidence]:
 
 def excesses(study: Study, *, of_samples: bool) -> Rows:
     """(L(D, P) - L(m))/L(m) on the same directions of the smaller kind, (members, gaps), with M - m - 1 = ``GAPS``."""
-    spectrum, members = ridge.power_law(2, 256), 48 if study.quick else 192
+    members, kind = 48 if study.quick else 192, "samples" if of_samples else "features"
+    name = f"excess over {kind}, m = {FEWER}, gaps {GAPS}, {members} members"
+    return np.asarray(study.cell(name, excess_rows, of_samples=of_samples, members=members, seed=study.seed))
 
-    def compute() -> list[list[float]]:
-        rows = []
-        for member in range(members):
-            generator = generator_of(study, 4 + of_samples, member)
-            few = draws(1, FEWER, 256, generator)
-            many = draws(1, FEWER + 1 + GAPS[-1], 256, generator)
-            floor = one_sided_losses(spectrum, few)
-            row = []
-            for gap in GAPS:
-                more = many[:, : FEWER + 1 + gap]
-                pair = (more, few) if of_samples else (few, more)
-                row.append(float((white_losses(spectrum, *pair) / floor - 1)[0]))
-            rows.append(row)
-        return rows
 
-    kind = "samples" if of_samples else "features"
-    return np.asarray(study.cell(f"excess over {kind}, m = {FEWER}, gaps {GAPS}, {members} members", compute))
+def excess_rows(*, of_samples: bool, members: int, seed: int) -> list[list[float]]:
+    """One member after the other, its excess at each gap."""
+    spectrum, rows = ridge.power_law(2, 256), []
+    for member in range(members):
+        generator = generator_at(seed, 4 + of_samples, member)
+        few = draws(1, FEWER, 256, generator)
+        many = draws(1, FEWER + 1 + GAPS[-1], 256, generator)
+        floor = one_sided_losses(spectrum, few)
+        row = []
+        for gap in GAPS:
+            more = many[:, : FEWER + 1 + gap]
+            pair = (more, few) if of_samples else (few, more)
+            row.append(float((white_losses(spectrum, *pair) / floor - 1)[0]))
+        rows.append(row)
+    return rows
 
 
 def _variance_limited(study: Study, *, of_samples: bool) -> list[Evidence]:
@@ -253,17 +258,11 @@ def l11(study: Study) -> list[Evidence]:
     found = []
     for samples, features in PAIRS:
         few, many = min(samples, features), max(samples, features)
-
-        def compute(samples: int = samples, features: int = features) -> list[float]:
-            generator = generator_of(study, 6, samples, features)
-            losses = []
-            for _ in range(members):
-                seen, rows = draws(1, samples, 512, generator), draws(1, features, 512, generator)
-                losses.append(float(white_losses(spectrum, seen, rows)[0]))
-            return losses
-
         exact = ridge.one_sided_loss(spectrum, few) * joint_factor(few, many)
-        losses = np.asarray(study.cell(f"joint losses, D = {samples}, P = {features}, {members} members", compute))
+        name = f"joint losses, D = {samples}, P = {features}, {members} members"
+        losses = np.asarray(
+            study.cell(name, joint_losses, samples=samples, features=features, members=members, seed=study.seed)
+        )
         found.append(
             from_estimate(
                 mean_of(losses / exact),
@@ -276,7 +275,7 @@ def l11(study: Study) -> list[Evidence]:
             )
         )
     latent = ridge.power_law(2, 48)
-    generator = generator_of(study, 7)
+    generator = generator_at(study.seed, 7)
     beyond = white_losses(latent, draws(8, 64, 48, generator), draws(8, 96, 48, generator)) / sum(latent)
     found.append(
         from_estimate(
@@ -292,26 +291,24 @@ def l11(study: Study) -> list[Evidence]:
     return found
 
 
+def joint_losses(*, samples: int, features: int, members: int, seed: int) -> list[float]:
+    """Losses of a white target, one a member, on 512 modes k^(-2)."""
+    generator, spectrum, losses = generator_at(seed, 6, samples, features), ridge.power_law(2, 512), []
+    for _ in range(members):
+        seen, rows = draws(1, samples, 512, generator), draws(1, features, 512, generator)
+        losses.append(float(white_losses(spectrum, seen, rows)[0]))
+    return losses
+
+
 def _source(study: Study, kind: str, problem: tuple[Fraction, Fraction], claimed: Number) -> Evidence:
     source, capacity = problem
     modes, members, sizes = (512, 160, (16, 32, 64)) if study.quick else (2048, 128, (16, 32, 64, 128))
     spectrum, target = ridge.power_law(capacity, modes), ridge.power_law(source - capacity, modes)
-    measure: Callable[..., Rows] = fit_losses if kind == "samples" else projection_losses
     exponent = spectra.data_exponent() if kind == "samples" else spectra.feature_exponent()
     predicted = spectra.at(exponent, target=Rational(str(source)), capacity=Rational(str(capacity)))
-
-    def compute() -> list[list[float]]:
-        rows = []
-        for member in range(members):
-            row = []
-            for size in sizes:
-                generator = generator_of(study, 9, member)
-                row.append(float(measure(spectrum, target, **{kind: size}, members=1, generator=generator)[0]))
-            rows.append(row)
-        return rows
-
+    asked = {"source": str(source), "capacity": str(capacity), "kind": kind, "sizes": sizes, "modes": modes}
     name = f"source {source}, capacity {capacity}, {kind} {sizes}, {modes} modes, {members} members"
-    rows = np.asarray(study.cell(name, compute))
+    rows = np.asarray(study.cell(name, source_rows, **asked, members=members, seed=study.seed))
     unlimited = {"samples": math.inf, "features": math.inf}
     exact = [ridge.expected_error(spectrum, target, **(unlimited | {kind: size})) for size in sizes]
     return from_estimate(
@@ -324,6 +321,23 @@ def _source(study: Study, kind: str, problem: tuple[Fraction, Fraction], claimed
         allowance=size_allowance(sizes),
         rival=1.0,
     )
+
+
+def source_rows(
+    *, source: str, capacity: str, kind: str, sizes: Sequence[int], modes: int, members: int, seed: int
+) -> list[list[float]]:
+    """One member after the other, its loss at each size, on samples or on features."""
+    spectrum = ridge.power_law(Fraction(capacity), modes)
+    target = ridge.power_law(Fraction(source) - Fraction(capacity), modes)
+    measure: Callable[..., Rows] = fit_losses if kind == "samples" else projection_losses
+    rows = []
+    for member in range(members):
+        row = []
+        for size in sizes:
+            generator = generator_at(seed, 9, member)
+            row.append(float(measure(spectrum, target, **{kind: size}, members=1, generator=generator)[0]))
+        rows.append(row)
+    return rows
 
 
 def l13(study: Study) -> list[Evidence]:

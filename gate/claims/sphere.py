@@ -8,6 +8,7 @@ allowed beyond 1 + c/D. The nearest exponent to be told apart is the other kerne
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from powercount.claims.finding import Evidence, Number, from_estimate
 from powercount.claims.runs import Rows, mean, slope_expected, slope_of
-from powercount.claims.spectra import generator_of, size_allowance
+from powercount.claims.spectra import generator_at, size_allowance
 from powercount.derivations.scaling_laws import ridge, sphere
 from powercount.empirical.scaling_laws import kernels
 from powercount.study import Study
@@ -29,21 +30,24 @@ CLAIMED: Final = {"nngp": Fraction(3, 2), "ntk": Fraction(1, 2)}
 def losses(study: Study, kind: str) -> tuple[tuple[int, ...], Rows]:
     """D, and losses of shape (members, sizes)."""
     sizes, members = ((64, 128, 256), 32) if study.quick else ((64, 128, 256, 512, 1024), 48)
+    name = f"{kind} on the sphere, D = {sizes}, {members} members"
+    found = study.cell(name, losses_on_sphere, kind=kind, sizes=sizes, members=members, seed=study.seed)
+    return sizes, np.asarray(found)
 
-    def compute() -> list[list[float]]:
-        rows = []
-        for member in range(members):
-            drawn = generator_of(study, 12, member).standard_normal((sizes[-1] + TESTS, DIMENSION + 1))
-            points = kernels.on_sphere(drawn)
-            kernel, tests = kernels.arc_cosine(kind, points @ points.T), np.arange(sizes[-1], len(points))
-            row = []
-            for size in sizes:
-                seen = np.arange(size)
-                row.append(kernels.white_loss(kernel, kernels.weights(kernel, seen, tests), seen, tests))
-            rows.append(row)
-        return rows
 
-    return sizes, np.asarray(study.cell(f"{kind} on the sphere, D = {sizes}, {members} members", compute))
+def losses_on_sphere(*, kind: str, sizes: Sequence[int], members: int, seed: int) -> list[list[float]]:
+    """One member after the other, its loss at each size."""
+    rows = []
+    for member in range(members):
+        drawn = generator_at(seed, 12, member).standard_normal((sizes[-1] + TESTS, DIMENSION + 1))
+        points = kernels.on_sphere(drawn)
+        kernel, tests = kernels.arc_cosine(kind, points @ points.T), np.arange(sizes[-1], len(points))
+        row = []
+        for size in sizes:
+            seen = np.arange(size)
+            row.append(kernels.white_loss(kernel, kernels.weights(kernel, seen, tests), seen, tests))
+        rows.append(row)
+    return rows
 
 
 def data_exponent(study: Study, kind: str, claimed: Number) -> Evidence:

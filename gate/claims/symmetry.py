@@ -17,7 +17,7 @@ a_l = 1/2, so r = 1/2 + 0 - 1 + 1 = 1/2: a kernel, whose features move by n^(-1/
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import cache
 from typing import Final
@@ -165,15 +165,21 @@ def c25(study: Study) -> list[Evidence]:
 
 
 @cache
-def _norms(study: Study, recipe: Recipe, sweep: Sweep) -> dict[str, NDArray[np.float64]]:
-    def compute() -> dict[str, list[list[float]]]:
-        found = spectral_along_width(
-            recipe, sweep.sizes, depth=sweep.fixed, members=MEMBERS, seed=sweep.seed, data=sweep.data, examples=4
-        )
-        return {name: squares.tolist() for name, squares in found.items()}
+def _norms(study: Study, name: str, activation: str, sweep: Sweep) -> dict[str, NDArray[np.float64]]:
+    asked = {"name": name, "activation": activation, "sizes": sweep.sizes, "depth": sweep.fixed, "data": sweep.data}
+    found = study.cell(
+        f"spectral norms of {name}, {activation}, {sweep}", norm_squares, **asked, members=MEMBERS, seed=sweep.seed
+    )
+    return {role: np.asarray(squares) for role, squares in found.items()}
 
-    name = f"spectral norms of {recipe.name}, {recipe.block.activation}, {sweep}"
-    return {name: np.asarray(squares) for name, squares in study.cell(name, compute).items()}
+
+def norm_squares(
+    *, name: str, activation: str, sizes: Sequence[int], depth: int, members: int, seed: int, data: str
+) -> dict[str, list[list[float]]]:
+    """Squared spectral norms of a named recipe by role, shape (members, sizes)."""
+    recipe = named_recipe(name, activation=activation)
+    found = spectral_along_width(recipe, sizes, depth=depth, members=members, seed=seed, data=data, examples=4)
+    return {role: squares.tolist() for role, squares in found.items()}
 
 
 def c28(study: Study) -> list[Evidence]:
@@ -183,7 +189,7 @@ def c28(study: Study) -> list[Evidence]:
         for name in ("depth-mup",) if study.quick else ("mup", "depth-mup"):
             recipe = named_recipe(name, activation=activation)
             sweep = sweep_of(study, recipe, "width", data)
-            squares = _norms(study, recipe, sweep)
+            squares = _norms(study, name, activation, sweep)
             for role in recipe.role_names:
                 found += _two_norms(recipe, role, sweep, squares)
     return found

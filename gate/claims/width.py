@@ -8,6 +8,7 @@ order of the fluctuation cancels draw by draw, and q/n becomes q/(2 n); a next o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
 from typing import Final
@@ -39,19 +40,21 @@ def spread(members: Rows) -> Rows:
 def trained(study: Study, parametrization: str, *, centred: bool) -> tuple[tuple[int, ...], Rows]:
     """Widths, and what the trained networks say, shape (members, widths, tests)."""
     sizes, members = (SIZES[:3], 128) if study.quick else (SIZES, 384)
-
-    def compute() -> list[list[list[float]]]:
-        columns = []
-        for width in sizes:
-            said = outputs(
-                parametrization, width, centred=centred, members=members, steps=STEPS, rate=RATE, seed=study.seed
-            )
-            columns.append(said)
-        rows: list[list[list[float]]] = np.stack(columns, axis=1).tolist()
-        return rows
-
     name = f"{_kind(centred)} under {parametrization}, n = {sizes}, {members} members"
-    return sizes, np.asarray(study.cell(name, compute))
+    asked = {"parametrization": parametrization, "centred": centred, "sizes": sizes, "members": members}
+    return sizes, np.asarray(study.cell(name, said, **asked, steps=STEPS, rate=RATE, seed=study.seed))
+
+
+def said(
+    *, parametrization: str, centred: bool, sizes: Sequence[int], members: int, steps: int, rate: float, seed: int
+) -> list[list[list[float]]]:
+    """One member after the other, what it says at each test, width by width."""
+    columns = [
+        outputs(parametrization, width, centred=centred, members=members, steps=steps, rate=rate, seed=seed)
+        for width in sizes
+    ]
+    rows: list[list[list[float]]] = np.stack(columns, axis=1).tolist()
+    return rows
 
 
 def _kind(centred: bool) -> str:
@@ -114,15 +117,19 @@ def square_of_mean(rows: Rows) -> Rows:
 def narrow(study: Study, parametrization: str) -> tuple[tuple[int, ...], Rows]:
     """Widths n, and what is read at n less at 2 n: outputs at the tests and, last, the loss (members, widths, ...)."""
     sizes, members = (SIZES[:4], 320) if study.quick else (SIZES, 768)
-
-    def compute() -> list[list[list[float]]]:
-        return [
-            divided(parametrization, sizes, member=member, steps=FEW_STEPS, rate=GENTLE, seed=study.seed).tolist()
-            for member in range(members)
-        ]
-
     name = f"{sizes[-1]} units under {parametrization} cut into n = {sizes}, {FEW_STEPS} steps, {members} members"
-    return sizes[:-1], halves(np.asarray(study.cell(name, compute)))
+    asked = {"parametrization": parametrization, "sizes": sizes, "members": members, "seed": study.seed}
+    return sizes[:-1], halves(np.asarray(study.cell(name, cut, **asked, steps=FEW_STEPS, rate=GENTLE)))
+
+
+def cut(
+    *, parametrization: str, sizes: Sequence[int], members: int, steps: int, rate: float, seed: int
+) -> list[list[list[float]]]:
+    """One member after the other, what is read of its parts, width by width."""
+    return [
+        divided(parametrization, sizes, member=member, steps=steps, rate=rate, seed=seed).tolist()
+        for member in range(members)
+    ]
 
 
 def bias(study: Study, parametrization: str, *, claimed: int) -> Evidence:
@@ -168,15 +175,17 @@ RESOLVED: Final = 8.0
 @cache
 def sampled(study: Study) -> Rows:
     """Two losses less their limits on D = ``SIZES`` samples, (members, sizes, 2): smooth, and with a kink."""
-    members = 192 if study.quick else 1536
+    asked = {"sizes": SIZES, "members": 192 if study.quick else 1536, "steps": STEPS, "rate": GENTLE}
+    name = f"losses of width 8 on D = {SIZES}, {STEPS} steps, {asked['members']} members"
+    return np.asarray(study.cell(name, losses_of_samples, **asked, seed=study.seed))
 
-    def compute() -> list[list[list[float]]]:
-        found: list[list[list[float]]] = losses(
-            SIZES, members=members, steps=STEPS, rate=GENTLE, seed=study.seed
-        ).tolist()
-        return found
 
-    return np.asarray(study.cell(f"losses of width 8 on D = {SIZES}, {STEPS} steps, {members} members", compute))
+def losses_of_samples(
+    *, sizes: Sequence[int], members: int, steps: int, rate: float, seed: int
+) -> list[list[list[float]]]:
+    """One member after the other, its two losses at each size."""
+    rows: list[list[list[float]]] = losses(sizes, members=members, steps=steps, rate=rate, seed=seed).tolist()
+    return rows
 
 
 def on_samples(study: Study, reading: str, *, claimed: Number) -> Evidence:

@@ -11,7 +11,7 @@ Worked line: at k = 0 the two limits coincide; at k = 1 they part by a factor T 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypedDict
 
@@ -171,17 +171,16 @@ def run_limit(plan: Plan, study: Study) -> list[SeriesRow]:
     """Every run of the plan, cell by cell."""
     found = []
     for name, run in plan.runs().items():
-        found.append(study.cell(f"{plan.members} members of {run!r}", _computer(name, run, plan.members)))
+        described = f"{plan.members} members of {run!r}"
+        found.append(study.cell(described, trained_series, name=name, run=run.plain(), members=plan.members))
     if solves_exactly(plan.run):
         found.append(exact_series(replace(plan.run, tied=True), plan.members))
     return found
 
 
-def _computer(name: str, run: Run, members: int) -> Callable[[], SeriesRow]:
-    def compute() -> SeriesRow:
-        return averaged([series(name, train(run, [member])) for member in range(members)])
-
-    return compute
+def trained_series(*, name: str, run: Mapping[str, Any], members: int) -> SeriesRow:
+    """One run of the plan, trained member by member and averaged."""
+    return averaged([series(name, train(Run.of(run), [member])) for member in range(members)])
 
 
 def gaps(rows: list[SeriesRow]) -> list[GapRow]:

@@ -10,7 +10,7 @@ from typing import Any
 from powercount.derivations.recipe import ACTIVATIONS, LOSSES
 from powercount.dynamics.arguments import numbers
 from powercount.figure import FIGURES, check_figure
-from powercount.study import Study, kept_in, say_on_terminal
+from powercount.study import Study, kept_in, say_on_terminal, writing
 
 
 def add_verb(verbs: Any) -> None:
@@ -69,10 +69,12 @@ def show_limit(given: argparse.Namespace) -> int:
         "choose fewer --particles, --steps or --members, or smaller --widths",
     )
     study = Study(seed=given.seed, folder=given.folder or kept_in("nfd"), say=say_on_terminal)
+    study.check()
     rows = run_limit(plan, study)
     compared = gaps(rows)
     if given.plot is not None:
-        draw_limit(rows, str(given.plot))
+        with writing("--plot", given.plot):
+            draw_limit(rows, str(given.plot))
     study.finished()
     if given.json:
         print(json.dumps({"runs": rows, "gaps": compared}, indent=2))

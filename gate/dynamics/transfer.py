@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -230,38 +230,49 @@ def speed_allowance(recipe: Recipe, width: int, depths: Sequence[int]) -> float:
     return FiniteSize.of(recipe, sweep).error() + PROGRESS * float(np.abs(least_squares_weights(depths)).max())
 
 
-def transfer_row(study: Study, setting: Setting, plan: Plan | None = None) -> TransferRow:
-    """One setting at every depth, cell by cell."""
+def transfer_row(study: Study, setting: Setting, plan: Plan | None = None, *, blocks: int = 1) -> TransferRow:
+    """One setting at every depth, cell by cell; ``blocks`` times the plan's members, each block in cells of its own.
+
+    The curves are those of the first block.
+    """
     chosen = plan or (QUICK if study.quick else FULL)
-    cells = [_cell(study, chosen, setting, depth) for depth in chosen.depths]
-    by_depth = {name: np.asarray([cell["readings"][name] for cell in cells], dtype=np.float64) for name in READINGS}
+    cells = [[_cell(study, chosen, setting, depth, block) for depth in chosen.depths] for block in range(blocks)]
+    values: dict[str, Values] = {}
+    for name in READINGS:
+        # A reading that has no number is None: nan.
+        members = np.concatenate(
+            [np.asarray([cell["readings"][name] for cell in block], dtype=np.float64).T for block in cells]
+        )
+        values[name] = tuple(tuple(float(v) for v in member) for member in members)
     return TransferRow(
         setting=setting,
-        plan=chosen,
-        values={name: tuple(tuple(float(v) for v in member) for member in each.T) for name, each in by_depth.items()},
-        curves=tuple((tuple(cell["exponents"]), tuple(cell["curve"])) for cell in cells),
-        cpu_seconds=sum(cell["cpu_seconds"] for cell in cells),
+        plan=replace(chosen, seeds=blocks * chosen.seeds),
+        values=values,
+        curves=tuple((tuple(cell["exponents"]), tuple(cell["curve"])) for cell in cells[0]),
+        cpu_seconds=sum(cell["cpu_seconds"] for block in cells for cell in block),
     )
 
 
-def _cell(study: Study, plan: Plan, setting: Setting, depth: int) -> Any:
-    run = plan.run(setting, depth, study.seed)
-
-    def compute() -> dict[str, Any]:
-        started = time.process_time()
-        curves = trained_curves(run, range(plan.seeds))
-        return {
-            "exponents": list(curves.exponents),
-            "curve": [float(each) for each in np.minimum(curves.last, 0).mean(axis=0)],
-            "readings": {name: [finite(v) for v in values] for name, values in readings(curves).items()},
-            "cpu_seconds": time.process_time() - started,
-        }
-
+def _cell(study: Study, plan: Plan, setting: Setting, depth: int, block: int) -> Any:
+    first = block * plan.seeds
     name = (
-        f"rates: {setting}, width {plan.width}, depth {depth}, {plan.seeds} seeds, {plan.steps} steps, "
-        f"{plan.examples} examples"
+        f"rates: {setting}, width {plan.width}, depth {depth}, seeds {first} to {first + plan.seeds - 1}, "
+        f"{plan.steps} steps, {plan.examples} examples"
     )
-    return study.cell(name, compute)
+    sizes = {name: value for name, value in asdict(plan).items() if name != "depths"}
+    return study.cell(name, swept, setting=asdict(setting), sizes=sizes, depth=depth, first=first, seed=study.seed)
+
+
+def swept(*, setting: Mapping[str, Any], sizes: Mapping[str, Any], depth: int, first: int, seed: int) -> dict[str, Any]:
+    """One setting at one depth, trained at every rate: curves and readings of every member from the first on."""
+    started, plan = time.process_time(), Plan(**sizes)
+    curves = trained_curves(plan.run(Setting(**setting), depth, seed), range(first, first + plan.seeds))
+    return {
+        "exponents": list(curves.exponents),
+        "curve": [float(each) for each in np.minimum(curves.last, 0).mean(axis=0)],
+        "readings": {name: [finite(v) for v in values] for name, values in readings(curves).items()},
+        "cpu_seconds": time.process_time() - started,
+    }
 
 
 def run_transfer(study: Study, settings: Sequence[Setting] = STUDY, plan: Plan | None = None) -> TransferResult:

@@ -108,7 +108,7 @@ def show_transfer(given: argparse.Namespace) -> int:
     from powercount.empirical.dynamics.rates import first_grid
     from powercount.forecast import announce, rate_sweeps
     from powercount.report import print_table
-    from powercount.study import Study, kept_in, say_on_terminal
+    from powercount.study import Study, kept_in, say_on_terminal, writing
 
     plan, settings = plan_asked(given), settings_asked(given)
     check_figure(given.plot)
@@ -130,9 +130,11 @@ def show_transfer(given: argparse.Namespace) -> int:
         folder=Path(given.folder) if given.folder else kept_in(VERB),
         say=say_on_terminal,
     )
+    study.check()
     result = run_transfer(study, settings, plan)
     if given.plot is not None:
-        draw_transfer(result, given.plot)
+        with writing("--plot", given.plot):
+            draw_transfer(result, given.plot)
     study.finished()
     if given.json:
         print(json.dumps(result.as_row(), indent=2))

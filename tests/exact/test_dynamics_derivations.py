@@ -12,7 +12,7 @@ from sympy import Integer, Rational, exp
 
 from powercount.derivations.dynamics.coupling import READINGS, linear_gap_limit, reading
 from powercount.derivations.dynamics.covariances import Pair, at_depth, in_the_limit
-from powercount.derivations.dynamics.first_step import first_step, first_step_limit
+from powercount.derivations.dynamics.first_step import first_step, first_step_limit, linear_features, outside_step
 from powercount.derivations.dynamics.limit import (
     CD,
     DELTA,
@@ -151,3 +151,45 @@ def test_covariances_of_equal_inputs_are_the_stream(both, depth):
         assert abs(pair.first / value.stream[-1] - 1) < ROUNDING
         same = at_depth(activation, Pair(1, 1, 1), depth)
         assert abs(same.both / same.first - 1) < ROUNDING
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_features_of_linear_blocks_by_the_exact_recursion(tied):
+    """|h_l^1 - h_l^0|^2 of every layer is that of the exact trajectory, to second order in the rate."""
+    depth, rate = 6, Fraction(1, 10**8)
+    found = solve(
+        LinearTask(
+            depth=depth,
+            squared_beta=Fraction(1, depth),
+            rate=rate,
+            steps=1,
+            overlaps=[[Fraction(1)]],
+            targets=[Fraction(-1)],
+            tied=tied,
+        )
+    )
+    moved = [float((table[1][1] - 2 * table[1][0] + table[0][0]) / rate**2) for table in found.streams]
+    # The next order in the rate, 1e-8, with a coefficient of order one.
+    assert moved == pytest.approx(linear_features(depth, tied=tied), rel=1e-6)
+
+
+def test_every_matrix_trained_by_the_exact_trajectory():
+    """Linear blocks: (1 + 1/L)^L from the readout whatever is tied; from the input as much tied, and 1 decoupled."""
+    for depth in (1, 4, 64):
+        here, grown = first_step("linear", depth), (1 + 1 / depth) ** depth
+        assert here.readout == pytest.approx(grown, rel=ROUNDING)
+        assert here.input == pytest.approx(grown, rel=ROUNDING)
+        whole = (here.tied + 2 * grown) / (here.decoupled + grown + 1)
+        assert here.ratio_of_all == pytest.approx(whole, rel=ROUNDING)
+    # 3 e over 2 e, up to 1/L.
+    assert abs(first_step("linear", 4096).ratio_of_all - 3 / 2) < 1 / 4096
+
+
+@pytest.mark.parametrize("depth", [1, 5, 64])
+def test_activations_outside_linear_blocks_change_nothing(depth):
+    """phi(W h) and W phi(h) are the same net if phi is linear; of tanh the outer one moves the output more."""
+    here, moved = first_step("linear", depth), outside_step("linear", depth)
+    assert moved == pytest.approx((here.tied, here.decoupled), rel=ROUNDING)
+    tied, decoupled = outside_step("tanh", depth)
+    assert tied / decoupled >= 1
+    assert (tied > decoupled) == (depth > 1)

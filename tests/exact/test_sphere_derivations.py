@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import pytest
@@ -68,3 +69,15 @@ def test_the_ratio_by_integrals(case):
     source, capacity, expected = map(Rational, case)
     assert spread.ratio_at(target=source, capacity=capacity) == expected
     assert spread.ratio_by_integral(target=source, capacity=capacity) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "capacity", "within"), [("2", "2", 0.01), ("6", "3/2", 0.01), ("15/4", "3/2", 0.07)]
+)
+def test_the_ratio_at_finite_size_tends_to_its_power(source, capacity, within):
+    """The local slope of sigma/mu from D = 512 to 1024 is -e; at e = 1/4, where two powers cross, still on its way."""
+    a, b = Fraction(source), Fraction(capacity)
+    few, many = (spread.ratio_here(a, b, size, 8192) for size in (512, 1024))
+    exact = float(spread.ratio_at(target=Rational(source), capacity=Rational(capacity)))
+    # The next terms: of order 1/D where one power rules, and D^(-1/4) of order .4 where two cross.
+    assert abs(math.log2(few / many) - exact) < within

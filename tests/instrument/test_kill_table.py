@@ -6,7 +6,9 @@ first; a mutant they do not decide is measured again as ``verify`` would.
 
 from __future__ import annotations
 
+import random
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,18 +17,19 @@ import pytest
 
 from powercount.derivations.named import NAMED, named_recipe
 from powercount.derivations.predict import derive
-from powercount.derivations.recipe import AXES, Observable, observables
+from powercount.derivations.recipe import AXES, LOSSES, Observable, Optimizer, observables
 from powercount.empirical.ensemble import draw_ensemble
 from powercount.empirical.fit import fit_slope
 from powercount.empirical.sweep import Measurement, Sweep, member_squares
 from powercount.finite_size import FiniteSize
-from powercount.recipes import verify_axis
+from powercount.recipes import default_sweep, verify_axis
 from powercount.verdict import CONFIDENCE, judge
 
 README = Path(__file__).parents[2] / "README.md"
 SHIFTS = (Fraction(-1, 2), Fraction(-1, 4), Fraction(1, 4), Fraction(1, 2))
 WIDTH = Sweep(axis="width", sizes=(64, 128, 256), fixed=3, seeds=32, examples=8, confidence=CONFIDENCE)
 DEPTH = Sweep(axis="depth", sizes=(4, 8, 16, 32), fixed=96, seeds=24, examples=8, confidence=CONFIDENCE)
+SQUARED = Sweep(axis="width", sizes=(128, 256, 512), fixed=3, seeds=64, examples=8, confidence=CONFIDENCE)
 GROWTH = Sweep(axis="depth", sizes=(2, 4, 8), fixed=128, seeds=32, examples=8, confidence=CONFIDENCE)
 
 
@@ -38,6 +41,9 @@ class Killer:
         self.claims, self.axis = claims, axis
         self.sweep = WIDTH if axis == "width" else GROWTH if grows else DEPTH
         width, depth = self.sweep.shapes()[-1]
+        if claims.optimizer.loss == "mse" and axis == "width":
+            self.sweep = SQUARED
+            width, depth = self.sweep.shapes()[-1]
         self.draws = draw_ensemble(
             seed=11, members=range(self.sweep.seeds), width=width, depth=depth, layers=2, data="digits", examples=8
         )
@@ -68,13 +74,18 @@ class Killer:
         return any(v.outcome == "CONTRADICTS" for v in verify_axis(implementation, self.axis, claims=self.claims))
 
 
-@pytest.mark.parametrize("name", NAMED)
-def test_every_moved_power_is_contradicted(name, ledger):
-    """Each of the 25 powers of a recipe, moved by 1/2 or 1/4 either way, contradicts some observable's claim.
+def pytest_generate_tests(metafunc):
+    """Cross-entropy always; a night holds the squared loss and real steps as well."""
+    night = metafunc.config.getoption("--night")
+    if "loss" in metafunc.fixturenames:
+        metafunc.parametrize("loss", LOSSES if night else ("cross-entropy",))
+    if "real_kills" in metafunc.fixturenames:
+        metafunc.parametrize("real_kills", [200 if night else 3])
 
-    The README's line of the kill table is the one that was measured just now.
-    """
-    claims, tried, survivors = named_recipe(name), Counter(), []
+
+def table(claims):
+    """(how many mutants were tried by size of the move, the survivors)."""
+    tried, survivors = Counter(), []
     for axis in AXES:
         killer = Killer(claims, axis)
         assert "CONTRADICTS" not in killer.outcomes(claims).values()
@@ -85,9 +96,20 @@ def test_every_moved_power_is_contradicted(name, ledger):
                     tried[abs(shift)] += 1
                     if not killer.kills(mutant):
                         survivors.append((abs(shift), mutant.name))
+    return tried, survivors
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_every_moved_power_is_contradicted(name, loss, ledger):
+    """Each of the 25 powers of a recipe, moved by 1/2 or 1/4 either way, contradicts some observable's claim.
+
+    The README's line of the kill table is the one that was measured just now.
+    """
+    tried, survivors = table(named_recipe(name, optimizer=Optimizer(loss=loss)))
     lost = Counter(size for size, _ in survivors)
     ledger.note(
-        name, ", ".join(f"+-{size}: {tried[size] - lost[size]} of {tried[size]} contradicted" for size in sorted(tried))
+        f"{name}, {loss}",
+        ", ".join(f"+-{size}: {tried[size] - lost[size]} of {tried[size]} contradicted" for size in sorted(tried)),
     )
     cells = [f"{tried[size] - lost[size]} of {tried[size]} contradicted" for size in (Fraction(1, 2), Fraction(1, 4))]
     assert tried == {Fraction(1, 2): 50, Fraction(1, 4): 50}
@@ -100,3 +122,24 @@ def test_an_unmoved_recipe_survives_on_other_draws():
     killer = Killer(named_recipe("completep"), "depth")
     killer.draws = draw_ensemble(seed=12, members=range(24), width=96, depth=32, layers=2, data="gaussian", examples=8)
     assert "CONTRADICTS" not in killer.outcomes(killer.claims).values()
+
+
+def test_wrong_powers_are_contradicted_after_real_steps(real_kills, ledger):
+    """Powers drawn at random, moved by 1/2 or 1/4, contradict the claims of the recipe after one or five real steps."""
+    draw, killed, survivors = random.Random(8), Counter(), []
+    for _ in range(real_kills):
+        claims = named_recipe(
+            draw.choice(list(NAMED)), layers=draw.choice((1, 2)), activation=draw.choice(("relu", "tanh"))
+        )
+        axis, steps, shift = draw.choice(AXES), draw.choice((1, 5)), draw.choice(SHIFTS)
+        role, kind, _ = draw.choice([each for each in claims.single_powers() if each[2] == axis])
+        mutant = claims.shifted(role, kind, axis, shift)
+        sweep = default_sweep(claims, axis, steps=steps)
+        seen = verify_axis(mutant, axis, claims=claims, sweep=replace(sweep, most_seeds=64))
+        if any(verdict.outcome == "CONTRADICTS" for verdict in seen):
+            killed[abs(shift)] += 1
+        else:
+            survivors.append((abs(shift), f"{mutant.name}, {claims.block}, {axis}, T = {steps}"))
+    ledger.note(f"{real_kills} kills after real steps", f"{dict(killed)} contradicted; survivors {survivors}")
+    assert not [each for each in survivors if each[0] == Fraction(1, 2)]
+    assert len(survivors) <= real_kills / 100

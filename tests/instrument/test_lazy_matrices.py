@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 import torch
 
+from powercount.derivations.dynamics.first_step import first_step
 from powercount.derivations.dynamics.linear import LinearTask, solve
 from powercount.empirical.data import FEATURES
 from powercount.empirical.dynamics.convergence import grams
+from powercount.empirical.dynamics.coupling import moved_output
 from powercount.empirical.dynamics.matrices import Lazy
 from powercount.empirical.dynamics.training import DynamicsError, Net, Run, train
 
@@ -40,7 +43,7 @@ def test_products_from_both_sides_are_those_of_one_matrix():
 
 
 def test_vectors_in_the_old_span_do_not_spoil_the_basis():
-    """Ten rounds of the same collinear columns leave an orthonormal basis: rounding never becomes a direction twice."""
+    """Ten rounds of the same collinear columns leave a basis of one vector: rounding never becomes a direction."""
     matrix, columns = lazy(1, 64, 2)
     a = columns(1).repeat(1, 1, 3)
     for _ in range(10):
@@ -48,7 +51,64 @@ def test_vectors_in_the_old_span_do_not_spoil_the_basis():
         matrix.transposed_times(a * 1e-3)
     for side in (matrix.right, matrix.left):
         gram = side.basis.mT @ side.basis
-        torch.testing.assert_close(gram, torch.eye(gram.shape[1], dtype=torch.float64)[None], **ROUNDING)
+        one = torch.zeros(gram.shape[1:], dtype=torch.float64)
+        one[0, 0] = 1
+        torch.testing.assert_close(gram, one[None], **ROUNDING)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("activation", ["linear", "relu", "tanh"])
+def test_the_answer_is_that_of_any_number_of_threads(activation, tied):
+    """Sums in another order change rounding alone, although every delta_L of one output is a multiple of v."""
+    run = Run(
+        width=2048, depth=8, activation=activation, steps=4, samples=4, rate=0.5, tied=tied, kind="lazy", centred=True
+    )
+    found, before = [], torch.get_num_threads()
+    try:
+        for threads in (1, 4):
+            torch.set_num_threads(threads)
+            found.append(train(run, [0]))
+    finally:
+        torch.set_num_threads(before)
+    one, four = ([*each.losses, *(streams[-1] for streams in each.streams)] for each in found)
+    torch.testing.assert_close(one, four, **ROUNDING)
+
+
+@pytest.mark.parametrize("small", [1e-6, 1e-9])
+def test_a_direction_that_is_nearly_old_is_kept_and_clean(small):
+    """A remainder of 1e-9 is a direction still, orthogonal to the others to rounding; one of 1e-12 is none."""
+    matrix, columns = lazy(1, 64, 4)
+    a, b = columns(3), columns(1)
+    matrix.times(a)
+    product = matrix.times(a[:, :, :1] + small * b)
+    gram = matrix.right.basis.mT @ matrix.right.basis
+    torch.testing.assert_close(gram, torch.eye(4, dtype=torch.float64)[None], rtol=0, atol=1e-12)
+    # Linear: what is left of the product is small W b, known to some rounding over small.
+    left = (product - matrix.times(a[:, :, :1])) / small
+    torch.testing.assert_close(left, matrix.times(b), rtol=0, atol=1e-14 / small)
+    matrix.times(a[:, :, 1:2] + 1e-12 * columns(1))
+    assert not matrix.right.basis[:, :, -1].any()
+
+
+def test_an_infinitesimal_step_is_seen_in_a_stream_that_doubles():
+    """Linear blocks without a branch factor, 32 of them: tied over decoupled is 16, as derived."""
+    run = Run(
+        width=1024,
+        depth=32,
+        activation="linear",
+        steps=1,
+        samples=1,
+        rate=1e-3 / first_step("linear", 32, branch=Fraction(0)).tied,
+        branch=Fraction(0),
+        kind="lazy",
+        data="gaussian",
+        centred=True,
+    )
+    tied, decoupled = (moved_output(train(replace(run, tied=each), range(16))).mean() for each in (True, False))
+    exact = first_step("linear", 32, branch=Fraction(0)).ratio
+    assert exact == pytest.approx(16, rel=1e-6)
+    # Streams of 32 doublings fluctuate by (3/1024 * 32)^(1/2), 30 % a member; pairs share them.
+    assert float(tied / decoupled) == pytest.approx(exact, rel=0.2)
 
 
 def test_the_law_is_a_gaussian_matrix():
@@ -70,7 +130,8 @@ def test_the_law_is_a_gaussian_matrix():
 @pytest.mark.parametrize("activation", ["linear", "relu", "tanh"])
 @pytest.mark.parametrize("loss", ["mse", "cross-entropy"])
 @pytest.mark.parametrize("outputs", [1, 10])
-def test_dense_training_is_autograd(activation, loss, outputs):
+@pytest.mark.parametrize("outside", [False, True])
+def test_dense_training_is_autograd(activation, loss, outputs, outside):
     """Three steps of all roles: outputs and losses equal those of explicit weights and torch.autograd."""
     run = Run(
         width=24,
@@ -83,6 +144,7 @@ def test_dense_training_is_autograd(activation, loss, outputs):
         rate=0.3,
         horizon=2.0,
         trained=("input", "hidden", "readout"),
+        outside=outside,
     )
     ours, net = train(run, [5]), Net(run, [5])
     n, x, y = run.width, net.x[0], net.past.targets[0]
@@ -94,7 +156,7 @@ def test_dense_training_is_autograd(activation, loss, outputs):
     for step in range(run.steps + 1):
         h = w_in @ x / FEATURES**0.5
         for w in hidden:
-            h = h + run.beta * w @ phi(h)
+            h = h + run.beta * (phi(w @ h) if outside else w @ phi(h))
         output = v @ h / n
         torch.testing.assert_close(ours.outputs[step][0], output.detach(), **ROUNDING)
         if loss == "mse":

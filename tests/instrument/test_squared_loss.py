@@ -36,9 +36,9 @@ GROWTH = {"axis": "depth", "sizes": (2, 4, 8), "fixed": 128}
 def test_what_the_next_order_leaves_is_declared(name, layers, activation, asked, ledger):
     """|log(measured / expected)| / 2 <= the declared relative error + noise, for every update at every size."""
     recipe = named_recipe(name, layers=layers, activation=activation, optimizer=Optimizer(loss="mse"))
-    sweep, wanted = Sweep(**asked, data="gaussian"), [
-        each for each in observables(layers) if each.quantity.endswith("-update") and str(each) != "feature-update@readout"
-    ]  # fmt: skip
+    sweep = Sweep(**asked, data="gaussian")
+    updates = [each for each in observables(layers) if each.quantity.endswith("-update")]
+    wanted = [each for each in updates if str(each) != "feature-update@readout"]
     width, depth = sweep.shapes()[-1]
     sizes = {"width": width, "depth": depth, "layers": layers, "data": sweep.data, "examples": sweep.examples}
     squares = member_squares(recipe, wanted, sweep, draw_ensemble(seed=4, members=range(MEMBERS), **sizes))

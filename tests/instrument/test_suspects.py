@@ -1,8 +1,8 @@
 """The suspect: powers planted in named recipes are found again, and no innocent is accused.
 
 Plants are drawn: one role, every hidden role, all roles of a kind or the branch, moved by 1/4 to 3/2 either way. What
-several moves explain equally is listed, the simplest first; a move is innocent unless it gives the very slopes the plant
-gives. ``--plants 600`` plants six hundred.
+several moves explain equally is listed, the simplest first; a move is innocent unless it gives the very slopes that
+the plant gives. ``--plants 600`` plants six hundred.
 """
 
 from __future__ import annotations

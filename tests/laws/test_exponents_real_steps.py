@@ -13,6 +13,7 @@ from fractions import Fraction
 import pytest
 
 from powercount.derivations.named import named_recipe
+from powercount.derivations.predict import derive
 from powercount.derivations.recipe import QuestionError, observable_named, observables
 from powercount.empirical.sweep import SweepError
 from powercount.recipes import HALVED, check_gentle, default_sweep, gentle, verify_axis
@@ -65,20 +66,42 @@ def test_the_rate_is_gentle(name):
     assert HALVED == 0.02
 
 
+def with_zero(recipe, role):
+    """The recipe with one role starting at exactly zero."""
+    plain = replace(recipe.role(role), init_std=None)
+    return replace(recipe, parametrization=recipe.parametrization.with_role(role, plain))
+
+
 def test_what_starts_at_zero_is_refused_after_the_first_step():
-    """From the second step on a zero readout hands gradients down; nothing is derived for that, and it is said."""
-    recipe = named_recipe("mup")
-    readout = replace(recipe.parametrization.readout, init_std=None)
-    zero = replace(recipe, parametrization=recipe.parametrization.with_role("readout", readout))
-    with pytest.raises(QuestionError, match="readout starts at zero"):
+    """A hidden matrix of zeros hands gradients down from the second step on: not derived, and said; one step is."""
+    zero = with_zero(named_recipe("mup"), "hidden2")
+    with pytest.raises(QuestionError, match="hidden2 starts at zero"):
         verify_axis(zero, "width", sweep=default_sweep(zero, "width", steps=5))
+
+
+@pytest.mark.parametrize(("name", "own"), [("mup", 0), ("sp", -1)])
+def test_a_zero_readout_moves_hidden_matrices_from_the_second_step_on(name, own, ledger):
+    """g = m^2 lambda chi h after the first step: mup as ever, sp with own updates of n^-1 in place of n^(-1/2)."""
+    zero = with_zero(named_recipe(name), "readout")
+    sweep = replace(default_sweep(zero, "width", steps=2), sizes=(64, 128, 256), most_seeds=32)
+    asked = [
+        observable_named(each, 2) for each in ("own-update:1", "total-update:1", "feature-update", "output-update")
+    ]
+    verdicts = verify_axis(zero, "width", asked=asked, sweep=sweep)
+    assert verdicts[0].predicted == str(own)
+    assert derive(zero, asked[0]).vanishes
+    for verdict in verdicts:
+        assert verdict.outcome != "CONTRADICTS", verdict.story()
+        assert abs(verdict.measurement.slope - verdict.expected) < verdict.resolution
+    ledger.tally(verdicts, f"{name} with a zero readout, two real steps")
+    wrong = zero.shifted("hidden1", "learning_rate", "width", Fraction(1, 2))
+    (verdict,) = verify_axis(wrong, "width", claims=zero, asked=asked[:1], sweep=sweep)
+    ledger.contradicts(verdict, wrong.name)
 
 
 def test_a_zero_readout_is_zero_at_the_first_step(ledger):
     """One real step of a zero readout: hidden matrices stay where they are to the last bit, the readout moves."""
-    recipe = named_recipe("mup")
-    readout = replace(recipe.parametrization.readout, init_std=None)
-    zero = replace(recipe, parametrization=recipe.parametrization.with_role("readout", readout))
+    zero = with_zero(named_recipe("mup"), "readout")
     verdicts = verify_axis(zero, "width", sweep=default_sweep(zero, "width", steps=1))
     states = {str(each.prediction.observable): each.measurement.state for each in verdicts}
     assert states["own-update:1"] == states["feature-update"] == "zero"

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from powercount.__main__ import AGREES, BAD_INPUT, main
+from powercount.claims.claim import ALONE
 from powercount.claims.command import _code
 from powercount.claims.figures import FIGURES
 from powercount.claims.finding import Evidence, from_estimate, judgement
 from powercount.claims.page import FOLDER, PAGE, page_text
-from powercount.claims.record import command_of, finding_row, read_record, recorded, write_record
+from powercount.claims.record import command_of, decided_by, finding_row, read_record, recorded, write_record
 from powercount.claims.register import CLAIMS
 from powercount.empirical.fit import Estimate
 from powercount.study import Study
@@ -51,10 +52,14 @@ def test_the_record_holds_every_claim_of_the_register():
         row = rows[claim.id]
         found = [evidence(each["outcome"], each["condition"]) for each in row["evidence"]]
         assert row["verdict"] == judgement(found), claim.id
+        assert row["marks"] == list(claim.marks)
         told = ("source", "summary", "statement", "conditions", "test")
         assert [row[key] for key in told] == [getattr(claim, key) for key in told], claim.id
         assert row["command"] == command_of(claim)
-        assert (ROOT / claim.test).exists(), claim.test
+        assert claim.test == ALONE or (ROOT / claim.test).exists(), claim.test
+        decisive = decided_by(row["evidence"], row["verdict"])
+        shown = ("claimed", "predicted", "expected", "measured", "low", "high")
+        assert [row[key] for key in shown] == [decisive[key] for key in shown], claim.id
 
 
 def test_the_page_is_the_record():
@@ -170,27 +175,6 @@ def test_nfd_compares_networks_with_both_limits(capsys, tmp_path):
     found = json.loads(capsys.readouterr().out)
     assert [row["name"] for row in found["runs"]][-1] == "exact"
     assert {"name", "full", "decoupled"} == set(found["gaps"][0])
-
-
-def test_a_study_keeps_its_cells_and_forgets_them_when_finished(tmp_path):
-    """A cell is computed once, read back exactly, tied to its name and seed, and gone after ``finished``."""
-    calls = []
-
-    def compute():
-        calls.append(1)
-        return {"value": [0.1, 2.0]}
-
-    study = Study(folder=tmp_path)
-    assert study.cell("one", compute) == study.cell("one", compute) == {"value": [0.1, 2.0]}
-    assert len(calls) == 1
-    Study(folder=tmp_path, seed=1).cell("one", compute)
-    assert len(calls) == 2
-    mine = tmp_path / "mine.json"
-    mine.write_text("{}")
-    study.finished()
-    study.cell("one", compute)
-    assert len(calls) == 3
-    assert mine.exists()
 
 
 def test_an_interrupt_loses_nothing(tmp_path):

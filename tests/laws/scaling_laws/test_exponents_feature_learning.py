@@ -101,6 +101,14 @@ def test_twins_with_the_other_formula_are_contradicted(curves):
         assert judged(found, other, beta, gamma) == "CONTRADICTS", (beta, gamma, found)
 
 
+@given(beta=BETAS, gamma=GAMMAS, alpha=st.integers(2, 4))
+def test_what_the_source_prints_is_what_is_derived(beta, gamma, alpha):
+    """The claims' formulas, as printed, beside the chain's: one road typed from the source, the other derived."""
+    assert learning.printed_exponent(beta, gamma) == exponent(beta, gamma)
+    derived = compute_at(alpha, learning.as_rational(beta), rich=gamma > 0)
+    assert learning.printed_compute(alpha, beta, gamma) == Fraction(str(derived))
+
+
 def test_twin_of_the_lazy_exponent():
     """a/b in place of (a - 1)/b is CONTRADICTED: the loss is a sum, one power less steep than its terms."""
     a, b = Fraction(2), Fraction(5, 4)

@@ -9,12 +9,10 @@ from fractions import Fraction
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sympy import Rational
 
 from powercount.claims.finding import judgement
 from powercount.claims.record import recorded
-from powercount.claims.spread import l24, power_law_ratios, ratio_slope
-from powercount.derivations.scaling_laws.spread import ratio_at
+from powercount.claims.spread import BETWEEN, l24, ratio_slope
 from powercount.study import Study
 
 EIGHTHS = {"max_denominator": 8}
@@ -31,10 +29,18 @@ def test_ratio_falls_where_many_modes_are_left(capacity, rough, smooth, seed):
     """e = 1/2 for a rough start and 0 for a smooth one, and each twin, the other's e, is contradicted."""
     study = Study(quick=True, seed=seed)
     for source, derived in ((rough, HALF), (2 * capacity + smooth, Fraction(0))):
-        assert ratio_at(target=Rational(str(source)), capacity=Rational(str(capacity))) == derived
-        sizes, rows = power_law_ratios(study, source, capacity)
-        assert ratio_slope(rows, sizes, -derived, -derived, "drawn").outcome == "AGREES", (source, capacity)
-        assert ratio_slope(rows, sizes, derived - HALF, derived - HALF, "drawn").outcome == "CONTRADICTS"
+        found = ratio_slope(study, source, capacity, -derived)
+        assert (found.predicted, found.outcome) == (str(-derived), "AGREES"), (source, capacity)
+        assert ratio_slope(study, source, capacity, derived - HALF).outcome == "CONTRADICTS"
+
+
+def test_half_way_the_exponent_is_a_quarter(ledger):
+    """e = 1/4 at a = 2 b + 3/4, where a hundred samples have a slope of -1/3; a constant ratio is contradicted."""
+    study = Study(quick=True)
+    found = ratio_slope(study, *BETWEEN, Fraction(-1, 4))
+    ledger.note("e = 1/4", f"slope {found.measured:+.3f} [{found.low:+.3f}, {found.high:+.3f}], {found.expected:+.3f}")
+    assert (found.predicted, found.outcome) == ("-1/4", "AGREES")
+    assert ratio_slope(study, *BETWEEN, 0, of_limit=False).outcome == "CONTRADICTS"
 
 
 def test_the_claim_of_a_constant_ratio(ledger):
