@@ -5,13 +5,11 @@ Nothing is trained: what a check reads is put in its place, with the power or th
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from powercount.claims import convergence, transfer
-from powercount.claims.finding import falls, from_estimate, moves, stays
+from powercount.claims.finding import falls, from_estimate, grows, moves, stays
 from powercount.derivations.dynamics.covariances import Pair, at_depth, in_the_limit
 from powercount.derivations.dynamics.first_step import first_step
 from powercount.dynamics.transfer import Plan, TransferRow
@@ -23,14 +21,13 @@ PLAN = Plan(depths=(2, 4, 8, 16), seeds=8)
 QUICK = Study(quick=True)
 
 
-def with_slope(monkeypatch, power, noise=0.01, *, beyond=False):
-    """Every setting's best rate goes as L^power, ``beyond`` its 1/S or by itself, and its members scatter."""
+def with_slope(monkeypatch, power, noise=0.01):
+    """Every setting's best rate goes as L^power, and its members scatter."""
     scatter = noise * np.random.default_rng(1).standard_normal((PLAN.seeds, 4))
 
-    def row(study, setting):
-        bare = TransferRow(setting=setting, plan=PLAN, values={}, curves=(), cpu_seconds=0.0)
-        slope = power + (bare.expected() if beyond else 0)
-        return replace(bare, values={"optimum": slope * np.log2(PLAN.depths) + scatter})
+    def row(study, setting, blocks=1):
+        values = {"optimum": power * np.log2(PLAN.depths) + scatter}
+        return TransferRow(setting=setting, plan=PLAN, values=values, curves=(), cpu_seconds=0.0)
 
     monkeypatch.setattr(transfer, "transfer_row", row)
 
@@ -55,8 +52,8 @@ def test_c19_asks_whether_the_best_rate_moves(power, noise, outcome, monkeypatch
 
 @pytest.mark.parametrize(("power", "outcome"), [(0.0, "AGREES"), (-0.5, "CONTRADICTS"), (0.25, "CONTRADICTS")])
 def test_c18_asks_that_the_best_rate_stays(power, outcome, monkeypatch):
-    """One-layer blocks: the best rate goes as 1/S of depth-mup does at these depths, L^0 in the limit."""
-    with_slope(monkeypatch, power, beyond=True)
+    """One-layer blocks: L^0 at these very depths, whatever 1/S does at them."""
+    with_slope(monkeypatch, power)
     found = transfer.c18(QUICK)
     assert len(found) == 4
     assert {each.outcome for each in found} == {outcome}
@@ -132,12 +129,17 @@ def test_evidence_must_tell_half_the_distance_to_the_rival(value, error, outcome
         (stays, -0.9, 1.1, "UNDECIDED"),
         (stays, 1.1, 1.5, "CONTRADICTS"),
         (stays, -1.5, -1.1, "CONTRADICTS"),
-        (moves, 0.1, 1.1, "AGREES"),
+        (moves, 1.1, 1.5, "AGREES"),
+        (moves, -1.5, -1.1, "AGREES"),
         (moves, 0.1, 0.9, "CONTRADICTS"),
-        (moves, -0.1, 1.1, "UNDECIDED"),
-        (falls, -3.0, -0.1, "AGREES"),
+        (moves, 0.1, 1.1, "UNDECIDED"),
+        (falls, -3.0, -1.1, "AGREES"),
         (falls, -0.9, 0.1, "CONTRADICTS"),
         (falls, -1.1, 0.1, "UNDECIDED"),
+        (falls, 1.1, 1.5, "CONTRADICTS"),
+        (grows, 1.1, 3.0, "AGREES"),
+        (grows, 0.1, 0.9, "CONTRADICTS"),
+        (grows, -0.1, 1.1, "UNDECIDED"),
     ],
 )
 def test_the_sides_of_a_claim_have_their_borders(rule, low, high, outcome):
