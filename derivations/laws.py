@@ -122,6 +122,15 @@ LAWS: Final[tuple[Law, ...]] = (
         test="tests/laws/test_exponents_drawn_recipes.py",
     ),
     Law(
+        name="every-option",
+        claim="the exponents hold under both losses, on both data, for one to eight internal layers and real steps",
+        observables=("all",),
+        width="as derived",
+        depth="as derived",
+        source=THIS,
+        test="tests/laws/test_exponents_every_option.py",
+    ),
+    Law(
         name="real-steps",
         claim="T real optimizer steps on a batch follow the exponents of one infinitesimal step",
         observables=("own-update:J", "total-update:J", "feature-update", "output-update"),

@@ -48,6 +48,7 @@ def silu(y):
 @pytest.mark.parametrize("std", [1e-2, 1, 4, 16, 100, 1e4])
 @pytest.mark.parametrize("both", [tanh, erf, gelu, silu], ids=lambda each: each.__name__)
 def test_moments_hold_at_every_size_of_their_input(both, std):
+    """Every moment is that of adaptive quadrature, for inputs far smaller and far larger than where phi bends."""
     name, q = both.__name__, std * std
     here = moments(name, q)
     found = [here.square, here.slope_square, here.slope_fourth, fluctuation(name, q)[0] + 1, aligned_slopes(name, q)[0]]

@@ -21,7 +21,7 @@ def test_the_rate_comes_out_as_an_expression(mode):
     """In width-muP the best rate is L^(-max_j(1 - 2 alpha + c_j)); input and readout add 0 to the maximum."""
     recipe = named_recipe("depth-mup")
     values = {symbol: value for symbol, value in powers_of(recipe).items() if symbol not in (ALPHA, *C)}
-    found = best_rate(recipe, mode).steps[-1].scale.depth.xreplace(values)
+    found = best_rate(recipe, mode).symbolic[-1].depth.xreplace(values)
     shares = [1 - 2 * ALPHA + c for c in C] + ([0] if mode == "all" else [])
     assert simplify(found + Max(*shares)) == 0
 
