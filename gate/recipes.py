@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from powercount.derivations.limits import KINKED
 from powercount.derivations.predict import Prediction, derive, learns_readout, zero_roles
 from powercount.derivations.recipe import AXES, Axis, Observable, QuestionError, Recipe, check_powers, observables
 from powercount.empirical.ensemble import draw_ensemble
@@ -163,8 +164,14 @@ def check_steps(recipe: Recipe, sweep: Sweep) -> None:
     """Raise ``QuestionError`` where nothing is derived for that many steps: matrices other than the readout at zero.
 
     What starts at zero moves at the first step; from the second step on it hands gradients down that were zero before.
+    A stream of zeros sits on the kink of relu and abs: there the derivative is zero by convention, and a step is not.
     """
     zeros = zero_roles(recipe)
+    if sweep.steps and "input" in zeros and recipe.block.activation in KINKED:
+        raise QuestionError(
+            f"{recipe.name}: input starts at zero, where {recipe.block.activation} has no derivative and a real step "
+            "leaves its kink; use --steps 0, or a smooth activation"
+        )
     if sweep.steps > 1 and zeros and not learns_readout(recipe, sweep.steps):
         raise QuestionError(
             f"{recipe.name}: {', '.join(sorted(zeros))} starts at zero, and what it hands on from the second step on "
