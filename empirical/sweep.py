@@ -93,6 +93,12 @@ class Sweep:
             return tuple((size, self.fixed) for size in sorted(set(self.sizes)))
         return tuple((self.fixed, size) for size in sorted(set(self.sizes)))
 
+    def widened(self, times: int) -> Sweep:
+        """The same sweep with networks that many times as wide."""
+        if self.axis == "depth":
+            return replace(self, fixed=self.fixed * times)
+        return replace(self, sizes=tuple(size * times for size in self.sizes))
+
 
 class MeasurementRow(TypedDict):
     """A measurement as plain data."""
@@ -232,9 +238,10 @@ def measure(
     check_powers(recipe)
     started = time.process_time()
     if sweep.steps:
-        squares, fitted = _real_steps(recipe, asked, sweep, half_widths or {}, progress)
+        squares, fitted, seeds = _real_steps(recipe, asked, sweep, half_widths or {}, progress)
     else:
         squares, fitted = _grow(recipe, asked, sweep, half_widths or {}, progress)
+        seeds = {each: len(squares[each]) for each in asked}
     spent = time.process_time() - started
     return {
         each: Measurement(
@@ -243,7 +250,7 @@ def measure(
             fitted=fitted[each],
             sizes=tuple(sorted(set(sweep.sizes))),
             points=tuple(float(point) for point in np.sqrt(np.maximum(squares[each], 0).mean(axis=0))),
-            seeds=len(squares[each]),
+            seeds=seeds[each],
             cpu_seconds=spent,
         )
         for each in asked
@@ -298,7 +305,7 @@ def _real_steps(
     sweep: Sweep,
     narrow: Mapping[Observable, float],
     progress: Progress | None,
-) -> tuple[Squares, dict[Observable, Estimate]]:
+) -> tuple[Squares, dict[Observable, Estimate], dict[Observable, int]]:
     """T real steps with the first-order response to one as a control variate.
 
     ``PAIRED`` members make real steps, more where that is too few; on the same weights and example the first-order
@@ -339,7 +346,9 @@ def _real_steps(
         fitted |= found
         plain |= grown
     points = {each: real[each] if each not in lonely else plain[each] for each in asked}
-    return points, fitted
+    # The interval narrows with the members of the first-order response, not with the pairs.
+    seeds = {each: len(plain[each]) if fitted[each].state == "measured" else len(real[each]) for each in asked}
+    return points, fitted, seeds
 
 
 def _narrow(slope: Estimate, sweep: Sweep, half_width: float) -> bool:

@@ -76,6 +76,10 @@ class FiniteSize:
             norms=tuple(Norms(value) for value in values),
         )
 
+    def widened(self, times: int) -> FiniteSize:
+        """The same for networks that many times as wide."""
+        return _of(self.recipe, self.sweep.widened(times))
+
     def log_sizes(self, observable: Observable) -> tuple[float, ...]:
         """The logarithm of the rms expected at each size; nan where it is zero or leaves the range of floats."""
         found = []
@@ -155,6 +159,11 @@ class FiniteSize:
         if len(dominant) == len(shares):
             return float(rival)
         return _moved_by(recipe, self.sweep, prediction.observable, dominant, rival)
+
+
+@lru_cache(maxsize=1 << 5)
+def _of(recipe: Recipe, sweep: Sweep) -> FiniteSize:
+    return FiniteSize.of(recipe, sweep)
 
 
 def with_unit_readout(recipe: Recipe) -> Recipe:

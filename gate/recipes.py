@@ -15,6 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from powercount.derivations.limits import KINKED
+from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.predict import Prediction, derive, learns_readout, zero_roles
 from powercount.derivations.recipe import AXES, Axis, Observable, QuestionError, Recipe, check_powers, observables
 from powercount.empirical.ensemble import draw_ensemble
@@ -113,9 +115,11 @@ def gentle(recipe: Recipe, sweep: Sweep) -> Sweep:
     """The sweep with its rate set so that T steps move everything by SMALL_STEPS at most, to first order.
 
     Everything: the output, and by their own sizes the stream and the preactivations at mid-depth; where one role moves
-    alone, what it moves. Well below the edge of stability by construction; ``check_gentle`` tries it.
+    alone, what it moves. Well below the edge of stability by construction; ``check_gentle`` tries it. A readout that
+    starts at zero moves nothing but itself at first: what it moves then is judged from its zeros, not from the unit
+    weights that stand for them in ``FiniteSize``, and ``check_gentle`` bounds what it moves at second order.
     """
-    values = FiniteSize.of(recipe, sweep).values
+    values = tuple(InfiniteWidth(recipe, width, depth) for width, depth in sweep.shapes())
 
     def rate(moving: str | None) -> float:
         moves = [move for value in values for move in value.relative_moves(moving)]
@@ -163,8 +167,14 @@ def check_steps(recipe: Recipe, sweep: Sweep) -> None:
     """Raise ``QuestionError`` where nothing is derived for that many steps: matrices other than the readout at zero.
 
     What starts at zero moves at the first step; from the second step on it hands gradients down that were zero before.
+    A stream of zeros sits on the kink of relu and abs: there the derivative is zero by convention, and a step is not.
     """
     zeros = zero_roles(recipe)
+    if sweep.steps and "input" in zeros and recipe.block.activation in KINKED:
+        raise QuestionError(
+            f"{recipe.name}: input starts at zero, where {recipe.block.activation} has no derivative and a real step "
+            "leaves its kink; use --steps 0, or a smooth activation"
+        )
     if sweep.steps > 1 and zeros and not learns_readout(recipe, sweep.steps):
         raise QuestionError(
             f"{recipe.name}: {', '.join(sorted(zeros))} starts at zero, and what it hands on from the second step on "

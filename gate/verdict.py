@@ -36,6 +36,9 @@ REPORTED: Final = 0.95
 SMALLEST_LOG: Final = math.log(sys.float_info.min) / 2
 # Seeds alone decide while the declared error takes less than this part of half the distance to the rival.
 ROOM: Final = 0.75
+WIDENED: Final = tuple(2**power for power in range(7))  # how many times as wide a remedy goes
+MARGIN: Final = 1.25  # of the seeds a remedy asks for: a variance of some dozens of seeds is known to about that
+MOST_SEEDS: Final = 1 << 20
 
 
 class VerdictRow(TypedDict):
@@ -174,7 +177,7 @@ def judge(
         return verdict(
             "UNDECIDED",
             f"resolution {resolution:.3f} is not under {half:.3f}, half the distance to the slope expected of an "
-            f"exponent {rival} away; {what_would_decide(measurement, allowance, half)}",
+            f"exponent {rival} away; {what_would_decide(prediction, measurement, values, rival)}",
         )
     return verdict("AGREES", f"seen within a resolution of {resolution:.3f}")
 
@@ -185,23 +188,35 @@ def nothing_moves(recipe: Recipe) -> bool:
     return all(derive(recipe, each).vanishes for each in observables(recipe.block.layers))
 
 
-def what_would_decide(measurement: Measurement, allowance: float, half: float) -> str:
-    """The remedy of a resolution that is too coarse: how many seeds, or how much wider networks.
+def what_would_decide(prediction: Prediction, measurement: Measurement, values: FiniteSize, rival: Fraction) -> str:
+    """The remedy of a resolution that is too coarse: how many seeds, or how much wider networks and how many seeds.
 
-    The half-width of the interval falls as one over the root of the seeds, the declared error as one over the width.
+    The declared error and the distance to the rival are computed for the wider networks. The half-width of the interval
+    falls as one over the root of the seeds, and is taken to be no larger for wider networks.
     """
     low, high = measurement.interval(CONFIDENCE)
     reach, sweep = (high - low) / 2, measurement.sweep
-    if allowance < ROOM * half:
-        needed = measurement.seeds * (reach / (half - allowance)) ** 2
-        seeds = 2 ** math.ceil(math.log2(needed))
-        spent = measurement.cpu_seconds * seeds / measurement.seeds
+    for times in WIDENED:
+        there = values if times == 1 else values.widened(times)
+        half, allowance = there.distance_to_rival(prediction, rival) / 2, there.error(prediction.observable)
+        if allowance < ROOM * half:
+            break
+    else:
         return (
-            f"about {seeds} seeds in place of {measurement.seeds} would decide, in some {spent:.2g} CPU seconds for "
-            "all observables of the sweep"
+            f"networks {WIDENED[-1]} times as wide would not: at these sizes another exponent hardly shows; use --sizes "
+            f"further apart, or a larger --{'depth' if sweep.axis == 'width' else 'width'}"
         )
-    times = 2 ** max(1, math.ceil(math.log2(allowance / (ROOM * half))))
+    needed = measurement.seeds * (reach / (half - allowance)) ** 2 * MARGIN
+    if needed > MOST_SEEDS:
+        return f"more than {MOST_SEEDS} seeds would be needed; use --sizes further apart"
+    seeds = max(2 ** math.ceil(math.log2(max(needed, 1))), measurement.seeds)
+    spent = measurement.cpu_seconds * seeds / measurement.seeds * times**2
+    enough = f"about {seeds} seeds in place of {measurement.seeds}"
+    cost = f"in some {spent:.2g} CPU seconds for all observables of the sweep"
+    if times == 1:
+        return f"{enough} would decide, {cost}"
     if sweep.axis == "depth":
-        return f"--width {sweep.fixed * times} in place of {sweep.fixed} would decide"
-    wider = ",".join(str(size * times) for size in measurement.sizes)
-    return f"--sizes {wider} would decide"
+        wider = f"--width {sweep.fixed * times} in place of {sweep.fixed}"
+    else:
+        wider = f"--sizes {','.join(str(size * times) for size in measurement.sizes)}"
+    return f"{wider} would decide" + (f" with {enough}, {cost}" if seeds > measurement.seeds else "")
