@@ -20,6 +20,7 @@ from typing import Final
 
 from hypothesis import strategies as st
 
+from powercount.derivations.limits import KINKED
 from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import zero_roles
 from powercount.derivations.recipe import (
@@ -116,11 +117,14 @@ def drawn_recipes(draw: st.DrawFn, axis: Axis, most_layers: int = MOST_LAYERS) -
 def drawn_questions(draw: st.DrawFn, axis: Axis, most_layers: int = MOST_LAYERS) -> Question:
     """A drawn recipe with data, seed and steps; several real steps where at most the readout starts at zero."""
     recipe = draw(drawn_recipes(axis, most_layers))
-    derived = zero_roles(recipe) <= {"readout"}
+    zeros = zero_roles(recipe)
+    most = max(STEPS) if zeros <= {"readout"} else 1
+    if "input" in zeros and recipe.block.activation in KINKED:
+        most = 0  # a stream of zeros sits on the kink
     return Question(
         recipe=recipe,
         axis=axis,
         data=draw(st.sampled_from(DATA)),
-        steps=draw(st.sampled_from([each for each in STEPS if each <= 1 or derived])),
+        steps=draw(st.sampled_from([each for each in STEPS if each <= most])),
         seed=draw(st.integers(min_value=0, max_value=2**20)),
     )
