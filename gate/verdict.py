@@ -203,8 +203,8 @@ def what_would_decide(prediction: Prediction, measurement: Measurement, values: 
             break
     else:
         return (
-            f"networks {WIDENED[-1]} times as wide would not: at these sizes another exponent hardly shows; use --sizes "
-            f"further apart, or a larger --{'depth' if sweep.axis == 'width' else 'width'}"
+            f"networks {WIDENED[-1]} times as wide would not: at these sizes another exponent hardly shows; use "
+            f"--sizes further apart, or a larger --{'depth' if sweep.axis == 'width' else 'width'}"
         )
     needed = measurement.seeds * (reach / (half - allowance)) ** 2 * MARGIN
     if needed > MOST_SEEDS:
