@@ -102,12 +102,14 @@ def wider(sweep: Sweep, halves: int) -> Sweep:
 def targets(predictions: Iterable[Prediction], values: FiniteSize, rival: Fraction = RIVAL) -> dict[Observable, float]:
     """The half-width each observable's interval must reach for ``judge`` to decide.
 
-    Where the declared error leaves no room, no number of seeds decides, and none are spent on it.
+    Where the declared error leaves no room for AGREES, seeds still tell a power that is off by more: as many are spent
+    as half the distance to the rival asks for.
     """
     found = {}
     for each in predictions:
-        room = RESERVE * (values.distance_to_rival(each, rival) / 2 - values.error(each.observable))
-        found[each.observable] = room if room > 0 or each.vanishes else math.inf
+        half = RESERVE * values.distance_to_rival(each, rival) / 2
+        room = half - RESERVE * values.error(each.observable)
+        found[each.observable] = room if room > 0 else half if half > 0 else math.inf
     return found
 
 

@@ -82,8 +82,10 @@ def test_what_starts_at_zero_is_refused_after_the_first_step():
 @pytest.mark.parametrize(("name", "own"), [("mup", 0), ("sp", -1)])
 def test_a_zero_readout_moves_hidden_matrices_from_the_second_step_on(name, own, ledger):
     """g = m^2 lambda chi h after the first step: mup as ever, sp with own updates of n^-1 in place of n^(-1/2)."""
-    zero = with_zero(named_recipe(name), "readout")
-    sweep = replace(default_sweep(zero, "width", steps=2), sizes=(64, 128, 256), most_seeds=32)
+    recipe = named_recipe(name)
+    bounded = replace(recipe, parametrization=replace(recipe.parametrization, branch=Fraction(-1, 2)))
+    zero = with_zero(bounded, "readout")
+    sweep = replace(default_sweep(zero, "width", steps=2), sizes=(64, 128, 256), most_seeds=128)
     asked = [
         observable_named(each, 2) for each in ("own-update:1", "total-update:1", "feature-update", "output-update")
     ]
@@ -94,7 +96,7 @@ def test_a_zero_readout_moves_hidden_matrices_from_the_second_step_on(name, own,
         assert verdict.outcome != "CONTRADICTS", verdict.story()
         assert abs(verdict.measurement.slope - verdict.expected) < verdict.resolution
     ledger.tally(verdicts, f"{name} with a zero readout, two real steps")
-    wrong = zero.shifted("hidden1", "learning_rate", "width", Fraction(1, 2))
+    wrong = zero.shifted("hidden1", "learning_rate", "width", Fraction(-1, 2))
     (verdict,) = verify_axis(wrong, "width", claims=zero, asked=asked[:1], sweep=sweep)
     ledger.contradicts(verdict, wrong.name)
 

@@ -179,7 +179,7 @@ def test_a_users_file_passes_a_strict_type_checker_with_real_types(checker):
     code, out = checker(USER)
     assert code == 0, out
     recipe = "powercount.derivations.recipe.Recipe"
-    assert f'"def (recipe: {recipe}, observable: powercount.derivations.recipe.Observable)' in out
+    assert f'"def (recipe: {recipe}, observable: powercount.derivations.recipe.Observable' in out
     assert "-> list[powercount.verdict.Verdict]" in out
     assert 'Revealed type is "powercount.derivations.predict.Prediction"' in out
     for line, says in (('derive("mup", 3)', 'expected "Recipe"'), ("powercount.nothing", 'has no attribute "nothing"')):
