@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="draw fewer recipes and measure fewer named ones")
     parser.addoption("--night", action="store_true", help="every case of every option: an hour")
     parser.addoption("--experiments", type=int, default=4000, help="ensembles resampled a cell, for coverage (4000)")
-    parser.addoption("--recipes", type=int, default=12, help="recipes drawn along each axis (12)")
+    parser.addoption("--recipes", type=int, default=8, help="recipes drawn along each axis (8)")
     parser.addoption("--plants", type=int, default=24, help="wrong powers planted and looked for (24)")
     parser.addoption("--fuzz", type=int, default=300, help="inputs nobody wrote, for tests/outside/test_fuzz.py (300)")
     parser.addoption("--kills", type=int, default=3, help="how often a live study is killed (3)")

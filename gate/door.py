@@ -179,6 +179,8 @@ def failed(error: Exception, debug: bool) -> int:
     if isinstance(error, OSError) and error.errno is not None:
         place = "standard output" if error.filename is None else error.filename
         complain(f"cannot read or write {place}: {error.strerror}; make room there or choose another place")
+        if error.filename is None:
+            silence_output()
         return BAD_INPUT
     if debug:
         traceback.print_exception(error)

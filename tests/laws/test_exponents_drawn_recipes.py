@@ -19,7 +19,7 @@ from powercount.recipes import default_sweep, verify_axis
 from powercount.strategies import drawn_questions
 
 MOST_UNDECIDED = 0.02
-LAYERS = 4  # in a default run, for its time; a night draws up to eight
+LAYERS = 3  # in a default run, for its time; a night draws up to eight
 
 
 @pytest.mark.parametrize("axis", AXES)
@@ -28,7 +28,7 @@ def test_drawn_recipes_follow_their_derived_exponents(axis, ledger, quick, pytes
     verdicts, wanted, began = [], 0, time.process_time()
     count, night = pytestconfig.getoption("--recipes"), pytestconfig.getoption("--night")
 
-    @settings(max_examples=count // 6 if quick else count)
+    @settings(max_examples=count // 4 if quick else count)
     @given(question=drawn_questions(axis, 8 if night else LAYERS))
     def holds(question):
         nonlocal wanted

@@ -20,10 +20,9 @@ from powercount.recipes import HALVED, check_gentle, default_sweep, gentle, veri
 
 CASES = [
     ("depth-mup", "depth", 3, {}),
-    ("depth-mup-sqrt", "depth", 1, {"layers": 1}),
     ("completep", "depth", 5, {"activation": "tanh"}),
     ("mup", "width", 2, {}),
-    ("sp", "width", 1, {}),
+    ("sp", "width", 1, {"layers": 1}),
     ("mup", "depth", 5, {}),
 ]
 
