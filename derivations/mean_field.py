@@ -209,11 +209,7 @@ class InfiniteWidth:
         t = self.rate["input"] * self.multiplier["input"] ** 2 if "input" in moving else 0
         s, before, squares = t * t, list[float](), list[float]()
         for index in range(self.depth):
-            traces = Traces(1, 1, 0, 0, 0)
-            own = self._own(index, moving)
-            for j in range(self.layers):
-                traces = traces.through_slopes(self.blocks[index].slopes[j]).through_weights(self.gains[j]).plus(own[j])
-            e = self.branch
+            traces, e = self._through_block(index, moving), self.branch
             mean, square = 1 + e * traces.x, 1 + 4 * e * traces.x + e * e * traces.xx
             before.append(t)
             squares.append(s)
@@ -224,12 +220,16 @@ class InfiniteWidth:
             t = t * mean + e * traces.r
         return [*before, t], [*squares, s]
 
-    def spread(self, index: int, roles: Iterable[str], t: float) -> float:
-        """What one block adds to tr K^2 beyond a Gaussian matrix: the spread of its layers' and slopes' own traces."""
-        moving, traces = frozenset(roles), Traces(1, 1, 0, 0, 0)
-        own = self._own(index, moving)
+    def _through_block(self, index: int, moving: frozenset[str]) -> Traces:
+        """The traces of a block's X = A A^T and of what its own updates push."""
+        traces, own = Traces(1, 1, 0, 0, 0), self._own(index, moving)
         for j in range(self.layers):
             traces = traces.through_slopes(self.blocks[index].slopes[j]).through_weights(self.gains[j]).plus(own[j])
+        return traces
+
+    def spread(self, index: int, roles: Iterable[str], t: float) -> float:
+        """What one block adds to tr K^2 beyond a Gaussian matrix: the spread of its layers' and slopes' own traces."""
+        traces = self._through_block(index, frozenset(roles))
         fresh = t * t * (traces.xx - 2 * traces.x**2) + 2 * t * (traces.xr - traces.x * traces.r)
         return self.branch**2 * (fresh + traces.rr - traces.r**2)
 

@@ -257,7 +257,8 @@ def measure(
     }
 
 
-def _draw(recipe: Recipe, sweep: Sweep, members: Iterable[int]) -> Draws:
+def drawn(recipe: Recipe, sweep: Sweep, members: Iterable[int]) -> Draws:
+    """The draws of some members of a sweep."""
     width, depth = sweep.shapes()[-1]
     return draw_ensemble(
         seed=sweep.seed,
@@ -286,7 +287,7 @@ def _grow(
     done, wanted = 0, sweep.seeds
     while True:
         for members in chunks(wanted - done, recipe.block.layers * depth * width**2 * (4 if sweep.steps else 1)):
-            new = member_squares(recipe, asked, sweep, _draw(recipe, sweep, (done + member for member in members)))
+            new = member_squares(recipe, asked, sweep, drawn(recipe, sweep, (done + member for member in members)))
             squares = {each: np.concatenate([squares[each], new[each]]) for each in asked}
             if progress is not None:
                 progress(done + members.stop, wanted)
@@ -324,7 +325,7 @@ def _real_steps(
     response, done, wanted = dict(real), 0, min(PAIRED, sweep.most_seeds)
     while True:
         for members in chunks(wanted - done, 4 * recipe.block.layers * depth * width**2):
-            draws = _draw(recipe, sweep, (done + member for member in members))
+            draws = drawn(recipe, sweep, (done + member for member in members))
             for known, asked_of in ((real, sweep), (response, replace(sweep, steps=0))):
                 for each, squares in member_squares(recipe, asked, asked_of, draws).items():
                     known[each] = np.concatenate([known[each], squares])

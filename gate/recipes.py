@@ -19,7 +19,6 @@ from powercount.derivations.limits import KINKED
 from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.predict import Prediction, derive, learns_readout, zero_roles
 from powercount.derivations.recipe import AXES, Axis, Observable, QuestionError, Recipe, check_powers, observables
-from powercount.empirical.ensemble import draw_ensemble
 from powercount.empirical.sweep import (
     EXAMPLES,
     FEWEST_SIZES,
@@ -27,6 +26,7 @@ from powercount.empirical.sweep import (
     Sweep,
     SweepError,
     check_memory,
+    drawn,
     measure,
     member_squares,
 )
@@ -142,16 +142,7 @@ def check_gentle(recipe: Recipe, asked: Sequence[Observable], sweep: Sweep) -> S
     """
     sizes = sorted(set(sweep.sizes))
     ends = replace(sweep, sizes=(sizes[0], sizes[len(sizes) // 2], sizes[-1]))
-    width, depth = sweep.shapes()[-1]
-    draws = draw_ensemble(
-        seed=sweep.seed,
-        members=range(TRIED),
-        width=width,
-        depth=depth,
-        layers=recipe.block.layers,
-        data=sweep.data,
-        examples=1,
-    )
+    draws = drawn(recipe, sweep, range(TRIED))
     whole = member_squares(recipe, asked, ends, draws)
     for _ in range(HALVINGS):
         half = member_squares(recipe, asked, slower(ends, 2), draws)
