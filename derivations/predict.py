@@ -9,7 +9,7 @@ Worked line: ``derive(named_recipe("depth-mup"), own-update:1)`` is lambda_1^L -
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypedDict
@@ -17,9 +17,9 @@ from typing import TypedDict
 import sympy
 
 from powercount.derivations.features import features
-from powercount.derivations.forward import KINKED, forward, placed_roles, symbolic_roles
+from powercount.derivations.forward import forward, placed_roles, slope_of_activation, symbolic_roles
 from powercount.derivations.recipe import AXES, Axis, Observable, Recipe, check_name, internal_index
-from powercount.derivations.scale import ONE, ZERO, Scale, product
+from powercount.derivations.scale import ONE, Scale, product
 from powercount.derivations.steps import HOUSE, Chain, Step, plain
 from powercount.derivations.updates import RULES, updates
 
@@ -145,10 +145,13 @@ class Prediction:
         elif quantity == "total-update":
             last = internal_index(str(self.observable.role))
             layers, activation = self.recipe.block.layers, self.recipe.block.activation
+            chain = placed_chain(self.recipe, learns_readout(self.recipe, self.steps_made))
             first = 1 if layers == 1 else 2  # the first internal layer that an activation feeds
             # What one layer hands to the next: its gain, and the slope of the activation before it.
             passed = [
-                product(known[f"gain:{j}"], _slope(known, activation, j - 1) if j >= first else ONE)
+                product(
+                    known[f"gain:{j}"], slope_of_activation(chain, layers, activation, j - 1) if j >= first else ONE
+                )
                 for j in range(1, last + 1)
             ]
             found = {f"{role} (inherited)": product(*passed, known[key]) for key, role in own.items() if key in known}
@@ -223,12 +226,6 @@ class Prediction:
         lines += ["", "Assumptions: " + ("; ".join(self.assumptions) or "none") + "."]
         lines += ["", "Sources: " + "; ".join(self.sources) + "."]
         return "\n".join(lines)
-
-
-def _slope(known: Mapping[str, Scale], activation: str, j: int) -> Scale:
-    """The size of phi'(y_j), from the scales of a chain: zero at a kink fed with exact zeros."""
-    inside = known.get(f"preactivation:{j}", ONE)
-    return ZERO if activation in KINKED and inside.zero else ONE
 
 
 @lru_cache(maxsize=256)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations
 from typing import Final
@@ -201,11 +201,9 @@ def _solved(evidence: Evidence, base: NDArray[np.float64], gain: NDArray[np.floa
 
 
 def _tried(evidence: Evidence, claims: Recipe, moves: tuple[Move, ...]) -> list[Explanation]:
-    recipe = claims
-    for move in moves:
-        recipe = move.applied(recipe)
-    misfit = evidence.misfit(recipe)
-    return [Explanation(moves=moves, misfit=misfit)] if misfit < math.inf else []
+    tried = Explanation(moves=moves, misfit=math.inf)
+    misfit = evidence.misfit(tried.applied(claims))
+    return [replace(tried, misfit=misfit)] if misfit < math.inf else []
 
 
 def _pairs(
