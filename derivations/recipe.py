@@ -258,6 +258,11 @@ class Observable:
     quantity: str
     role: str | None = None
 
+    @property
+    def is_change(self) -> bool:
+        """Whether the step makes it; the others are there at initialization."""
+        return self.quantity.endswith("-update")
+
     def __str__(self) -> str:
         if self.role is None:
             return self.quantity

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TypedDict
 
 import numpy as np
@@ -93,11 +94,11 @@ class Sweep:
             return tuple((size, self.fixed) for size in sorted(set(self.sizes)))
         return tuple((self.fixed, size) for size in sorted(set(self.sizes)))
 
-    def widened(self, times: int) -> Sweep:
+    def widened(self, times: Fraction | int) -> Sweep:
         """The same sweep with networks that many times as wide."""
         if self.axis == "depth":
-            return replace(self, fixed=self.fixed * times)
-        return replace(self, sizes=tuple(size * times for size in self.sizes))
+            return replace(self, fixed=int(self.fixed * times))
+        return replace(self, sizes=tuple(int(size * times) for size in self.sizes))
 
 
 class MeasurementRow(TypedDict):

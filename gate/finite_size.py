@@ -129,7 +129,7 @@ class FiniteSize:
         """|log| of what the next order multiplies a size by; of a learned readout, what its alignment does."""
         source = self.corrected[place]
         if isinstance(source, LearnedReadout):
-            if observable.role == "readout" or self._is_start(observable) or str(observable) == "output-update":
+            if observable.role == "readout" or not observable.is_change or str(observable) == "output-update":
                 return 0.0
             if source.mean_square(observable) == 0:
                 return 0.0
@@ -141,10 +141,6 @@ class FiniteSize:
             return 0.0
         both = 0 < leading < math.inf and 0 < square < math.inf
         return abs(math.log(square / leading)) / 2 if both else 0.0
-
-    @staticmethod
-    def _is_start(observable: Observable) -> bool:
-        return not observable.quantity.endswith("-update")
 
     def distance_to_rival(self, prediction: Prediction, rival: Fraction) -> float:
         """How far the expected slope moves when the exponent is off by ``rival``, at these sizes.

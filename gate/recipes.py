@@ -36,7 +36,7 @@ from powercount.verdict import CONFIDENCE, RIVAL, Verdict, judge
 WIDTHS: Final[tuple[int, ...]] = (64, 128, 256, 512)
 DEPTHS: Final[tuple[int, ...]] = (4, 8, 16, 32, 64)
 GROWTH_DEPTHS: Final[tuple[int, ...]] = (2, 4, 8)
-WIDENINGS: Final = (3, 4, 6, 8)  # halves of the width
+WIDENINGS: Final = (Fraction(3, 2), 2, 3, 4)  # times the width
 MOST_OF_ONE: Final = 1 << 25  # weights of one member
 MOST_WEIGHTS: Final = 1 << 31  # weights of all members: some twenty CPU seconds
 # Of half the distance to a rival exponent, an eighth, this much may be the declared error of a default sweep.
@@ -73,13 +73,13 @@ def default_sweep(recipe: Recipe, axis: Axis, *, steps: int = 0) -> Sweep:
         examples=1 if steps else EXAMPLES,
     )
     chosen = sweep
-    for halves in WIDENINGS:
+    for times in WIDENINGS:
         if (
             FiniteSize.of(recipe, chosen).largest_error() <= ROOMY
-            or weights(recipe, wider(sweep, halves)) > MOST_OF_ONE
+            or weights(recipe, sweep.widened(times)) > MOST_OF_ONE
         ):
             break
-        chosen = wider(sweep, halves)
+        chosen = sweep.widened(times)
     sweep = chosen
     while sweep.most_seeds > 2 * sweep.seeds and sweep.most_seeds * weights(recipe, sweep) > MOST_WEIGHTS:
         sweep = replace(sweep, most_seeds=sweep.most_seeds // 2)
@@ -90,13 +90,6 @@ def weights(recipe: Recipe, sweep: Sweep) -> int:
     """The hidden weights of one member at the largest size."""
     width, depth = sweep.shapes()[-1]
     return recipe.block.layers * depth * width**2
-
-
-def wider(sweep: Sweep, halves: int) -> Sweep:
-    """The same sweep with networks ``halves`` / 2 times as wide."""
-    if sweep.axis == "depth":
-        return replace(sweep, fixed=sweep.fixed * halves // 2)
-    return replace(sweep, sizes=tuple(size * halves // 2 for size in sweep.sizes))
 
 
 def targets(predictions: Iterable[Prediction], values: FiniteSize, rival: Fraction = RIVAL) -> dict[Observable, float]:
@@ -146,7 +139,7 @@ def check_gentle(recipe: Recipe, asked: Sequence[Observable], sweep: Sweep) -> S
     whole = member_squares(recipe, asked, ends, draws)
     for _ in range(HALVINGS):
         half = member_squares(recipe, asked, slower(ends, 2), draws)
-        off = max((_misfit(whole[each], half[each]) for each in asked if is_change(each)), default=0.0)
+        off = max((_misfit(whole[each], half[each]) for each in asked if each.is_change), default=0.0)
         if off <= HALVED:
             return replace(sweep, rate=ends.rate, alone=ends.alone)
         ends, whole = slower(ends, 2), half
@@ -173,11 +166,6 @@ def check_steps(recipe: Recipe, sweep: Sweep) -> None:
             f"{recipe.name}: {', '.join(sorted(zeros))} starts at zero, and what it hands on from the second step on "
             "is not derived; use --steps 0 or --steps 1"
         )
-
-
-def is_change(observable: Observable) -> bool:
-    """Whether the observable is made by the step, and not there at initialization."""
-    return observable.quantity.endswith("-update")
 
 
 def _misfit(whole: NDArray[np.float64], half: NDArray[np.float64]) -> float:
