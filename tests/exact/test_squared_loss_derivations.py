@@ -1,4 +1,7 @@
-"""The squared loss's next order: Wishart moments by enumeration, alignment and norms against free probability."""
+"""The squared loss's next order: Wishart moments by enumeration, alignment and norms against free probability.
+
+``approx`` alone is rounding: both sides are exact. Where another tolerance is given its reason stands beside it.
+"""
 
 from __future__ import annotations
 
@@ -130,11 +133,13 @@ def test_shared_noise_of_relu_grows_as_the_square_of_the_blocks():
 def test_moments_of_squares_and_slopes_at_equality(activation):
     """At rho = 1 Cov(phi^2, phi^2) is the kurtosis; phi' phi along y is half of d E phi^2 / dq."""
     q, step = 0.7, 1e-4
+    # The difference quotient is off by step^2 times a third derivative of order one.
     slope = (moments(activation, q + step).square - moments(activation, q - step).square) / (2 * step)
     assert aligned_slopes(activation, q)[1] == pytest.approx(slope, rel=1e-4)
     kurtosis = {"linear": 2, "abs": 2, "relu": 5}.get(activation)
     if kurtosis is not None:
         assert square_covariance(activation, q, q) == pytest.approx(kurtosis)
+    # At rho = 1e-3 what is left is of the order of rho.
     assert square_covariance(activation, q, 1e6 * q) == pytest.approx(0, abs=1e-2)
 
 
@@ -150,6 +155,7 @@ def test_the_next_order_vanishes_with_the_width(layers):
             for values in [InfiniteWidth(recipe, width, 3)]
         )
         if observable.quantity.endswith("-update") and str(observable) != "feature-update@readout":
+            # What is left between n = 1e5 and 1e7 is the order after this one, 1e-5 of it times some hundreds.
             assert near == pytest.approx(far, rel=0.01)
             assert far > 5
             seen += 1
