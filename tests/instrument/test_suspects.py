@@ -14,22 +14,16 @@ import numpy as np
 import pytest
 
 from powercount.derivations.named import NAMED, named_recipe
-from powercount.derivations.predict import derive
-from powercount.derivations.recipe import AXES, Observable, observables
-from powercount.empirical.ensemble import draw_ensemble
-from powercount.empirical.fit import fit_slope
-from powercount.empirical.sweep import Measurement, Sweep, member_squares
+from powercount.derivations.recipe import AXES
+from powercount.empirical.sweep import Measurement
 from powercount.explain import Move, explain, families
 from powercount.finite_size import FiniteSize
-from powercount.verdict import CONFIDENCE, judge
+from powercount.verdict import judge
 
 SHIFTS = [Fraction(sign * count, 4) for count in range(1, 7) for sign in (-1, 1)]
 LAYERS = (1, 2, 2, 3)
 NAMED_AT_LEAST, INNOCENT_AT_MOST = 0.95, 0.01
 SAME = 0.02  # slopes that no default sweep tells apart
-WIDTH = Sweep(axis="width", sizes=(64, 128, 256), fixed=3, seeds=32, examples=8, confidence=CONFIDENCE)
-DEPTH = Sweep(axis="depth", sizes=(4, 8, 16, 32), fixed=96, seeds=24, examples=8, confidence=CONFIDENCE)
-GROWTH = Sweep(axis="depth", sizes=(2, 4, 8), fixed=128, seeds=32, examples=8, confidence=CONFIDENCE)
 MISTAKES = {
     "multipliers of every linear map": ("mup", "width", ("hidden1", "hidden2"), "multiplier", -1),
     "hidden init by a ratio": ("mup", "width", ("hidden1", "hidden2"), "init_std", Fraction(-1, 2)),
@@ -40,51 +34,21 @@ MISTAKES = {
 }
 
 
-class Bench:
-    """Verdicts on implementations of one claimed recipe along one axis, all on the same draws."""
-
-    def __init__(self, claims, axis):
-        grows = derive(claims, Observable(quantity="stream")).along("depth") is None
-        self.claims, self.axis = claims, axis
-        self.sweep = WIDTH if axis == "width" else GROWTH if grows else DEPTH
-        width, depth = self.sweep.shapes()[-1]
-        sizes = {"width": width, "depth": depth, "layers": claims.block.layers, "data": "digits", "examples": 8}
-        self.draws = draw_ensemble(seed=21, members=range(self.sweep.seeds), **sizes)
-        self.values = FiniteSize.of(claims, self.sweep)
-        self.predictions = {each: derive(claims, each) for each in observables(claims.block.layers)}
-
-    def verdicts(self, implementation):
-        """Every observable of an implementation, judged by the claims."""
-        squares = member_squares(implementation, list(self.predictions), self.sweep, self.draws)
-        found = []
-        for each, prediction in self.predictions.items():
-            measurement = Measurement(
-                observable=each,
-                sweep=self.sweep,
-                fitted=fit_slope(squares[each], self.sweep.sizes),
-                sizes=self.sweep.sizes,
-                points=tuple(np.sqrt(squares[each].mean(axis=0))),
-                seeds=self.sweep.seeds,
-                cpu_seconds=0.0,
-            )
-            found.append(judge(prediction, measurement, finite_size=self.values))
-        return found
-
-    def alike(self, one, other):
-        """Whether two implementations have the same expected slopes."""
-        values = [FiniteSize.of(each, self.sweep) for each in (one, other)]
-        gaps = [abs(values[0].slope(each) - values[1].slope(each)) for each in self.predictions]
-        return max((gap for gap in gaps if np.isfinite(gap)), default=0.0) < SAME
+def alike(bench, one, other):
+    """Whether two implementations have the same expected slopes."""
+    values = [FiniteSize.of(each, bench.sweep) for each in (one, other)]
+    gaps = [abs(values[0].slope(each) - values[1].slope(each)) for each in bench.predictions]
+    return max((gap for gap in gaps if np.isfinite(gap)), default=0.0) < SAME
 
 
-def test_planted_powers_are_named(pytestconfig, ledger):
+def test_planted_powers_are_named(bench_of, pytestconfig, ledger):
     """At least 95 % of plants are named, first or among equals; an innocent comes first in at most 1 %."""
     draw, benches, counts = random.Random(3), {}, dict.fromkeys(("named", "innocent", "none", "not contradicted"), 0)
     plants, missed = pytestconfig.getoption("--plants"), []
     for _ in range(plants):
         key = draw.choice(list(NAMED)), draw.choice(LAYERS), draw.choice(AXES)
         if key not in benches:
-            benches[key] = Bench(named_recipe(key[0], layers=key[1]), key[2])
+            benches[key] = bench_of(named_recipe(key[0], layers=key[1]), key[2], seed=21)
         bench = benches[key]
         roles, kind = draw.choice(list(families(bench.claims, bench.axis)))
         plant = Move(roles=roles, kind=kind, axis=bench.axis, shift=draw.choice(SHIFTS))
@@ -98,7 +62,7 @@ def test_planted_powers_are_named(pytestconfig, ledger):
             counts["named"] += 1
         elif not found:
             counts["none"] += 1
-        elif bench.alike(found[0].applied(bench.claims), implementation):
+        elif alike(bench, found[0].applied(bench.claims), implementation):
             counts["named"] += 1
         else:
             counts["innocent"] += 1
@@ -111,10 +75,10 @@ def test_planted_powers_are_named(pytestconfig, ledger):
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_six_mistakes_people_make(name):
+def test_six_mistakes_people_make(name, bench_of):
     """Each is named first, with what to change."""
     claimed, axis, roles, kind, shift = MISTAKES[name]
-    bench = Bench(named_recipe(claimed), axis)
+    bench = bench_of(named_recipe(claimed), axis, seed=21)
     plant = Move(roles=roles, kind=kind, axis=axis, shift=Fraction(shift))
     found = explain(bench.claims, bench.verdicts(plant.applied(bench.claims)))
     assert found[0].moves == (plant,)
@@ -123,9 +87,9 @@ def test_six_mistakes_people_make(name):
     assert str(found[0]).endswith(f"of {letter} {'is' if len(roles) == 1 else 'are'} off by {shift}")
 
 
-def test_two_moves_at_once_are_found():
+def test_two_moves_at_once_are_found(bench_of):
     """A wrong input rate and a wrong readout multiplier: no single move explains them, the two do."""
-    bench = Bench(named_recipe("mup"), "width")
+    bench = bench_of(named_recipe("mup"), "width", seed=21)
     plants = (
         Move(roles=("input",), kind="learning_rate", axis="width", shift=Fraction(-1, 2)),
         Move(roles=("hidden2",), kind="learning_rate", axis="width", shift=Fraction(1, 2)),
@@ -135,9 +99,9 @@ def test_two_moves_at_once_are_found():
     assert set(found[0].moves) == set(plants)
 
 
-def test_what_nothing_small_explains_is_left_unsaid():
+def test_what_nothing_small_explains_is_left_unsaid(bench_of):
     """Measured slopes that no powers give: no suspect, rather than an innocent one."""
-    bench = Bench(named_recipe("mup"), "width")
+    bench = bench_of(named_recipe("mup"), "width", seed=21)
     verdicts = bench.verdicts(bench.claims)
     generator = np.random.default_rng(0)
     scattered = []
