@@ -30,7 +30,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 State = Literal["measured", "zero", "diverges", "drowned"]
-DROWNED = -1.0  # in place of a mean square: the change is lost in the rounding of what it is a difference of
+# Times the mean square over members: what rounding may hide of it, in all members together, before it is "drowned".
+HIDDEN = 1e-4
 LARGEST_LOG_COVARIANCE = 50.0  # exp of three of them is still a float; an interval that wide decides nothing
 
 
@@ -92,22 +93,33 @@ def log_normal_noise(squares: NDArray[np.float64], weights: NDArray[np.float64])
     covariance = np.minimum(centred.T @ centred / (len(logs) - 1), LARGEST_LOG_COVARIANCE)
     # With E = exp(Sigma) - 1 and sum_i a_i = 0 nothing cancels: what is left of the third moment are triples and pairs.
     grown, a = np.expm1(covariance), weights / 2
-    seen = grown @ a
-    variance = float(a @ seen)
+    reached = grown @ a
+    variance = float(a @ reached)
     if variance <= 0:
         return 0.0, 0.0
-    third = float(np.sum(a[:, None] * a[None, :] * grown * ((grown * a) @ grown))) + 3 * float(a @ seen**2)
+    third = float(np.sum(a[:, None] * a[None, :] * grown * ((grown * a) @ grown))) + 3 * float(a @ reached**2)
     return (variance / len(logs)) ** 0.5, third / variance**1.5
 
 
+def seen(squares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean squares with zero for what is lost in rounding."""
+    found: NDArray[np.float64] = np.maximum(squares, 0.0)
+    return found
+
+
 def fit_slope(squares: NDArray[np.float64], sizes: Sequence[int]) -> Estimate:
-    """The slope of the root mean square; ``squares`` has shape (seeds, sizes), ``DROWNED`` where rounding hides it."""
+    """The slope of the root mean square; ``squares`` has shape (seeds, sizes).
+
+    A negative entry is a change lost in rounding, and minus the most that its square can be: it counts as zero where
+    all of them together are at most ``HIDDEN`` of the sum, and else nothing can be read off ("drowned").
+    """
     seeds = len(squares)
-    if (squares == DROWNED).any():
-        return Estimate(value=np.nan, standard_error=np.nan, freedom=seeds - 1, state="drowned")
     if not np.isfinite(squares).all():
         return Estimate(value=np.nan, standard_error=np.nan, freedom=seeds - 1, state="diverges")
+    squares, lost = seen(squares), seen(-squares)
     total = squares.sum(axis=0)
+    if (lost.sum(axis=0) > HIDDEN * total).any():
+        return Estimate(value=np.nan, standard_error=np.nan, freedom=seeds - 1, state="drowned")
     left_out = total - squares
     if (total == 0).any() or (left_out <= 0).any():
         return Estimate(value=np.nan, standard_error=np.nan, freedom=seeds - 1, state="zero")
@@ -131,6 +143,7 @@ def fit_slope(squares: NDArray[np.float64], sizes: Sequence[int]) -> Estimate:
 def fit_ratio(squares: NDArray[np.float64], others: NDArray[np.float64], sizes: Sequence[int]) -> Estimate:
     """How far the slopes of two positive quantities of the same members differ; both have shape (seeds, sizes)."""
     seeds, weights = len(squares), least_squares_weights(sizes)
+    squares, others = seen(squares), seen(others)
 
     def difference(top: NDArray[np.float64], bottom: NDArray[np.float64]) -> NDArray[np.float64]:
         found: NDArray[np.float64] = np.log(top / bottom) @ weights / 2

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from powercount.derivations.recipe import Axis, Observable, PowercountError, Recipe, check_powers
 from powercount.empirical.data import DATA
 from powercount.empirical.ensemble import Draws, Ensemble, chunks, draw_ensemble
-from powercount.empirical.fit import Estimate, State, fit_ratio, fit_slope, total
+from powercount.empirical.fit import Estimate, State, fit_ratio, fit_slope, seen, total
 from powercount.empirical.observables import at_initialization
 from powercount.empirical.training import after_training, in_double
 
@@ -250,7 +250,7 @@ def measure(
             sweep=sweep,
             fitted=fitted[each],
             sizes=tuple(sorted(set(sweep.sizes))),
-            points=tuple(float(point) for point in np.sqrt(np.maximum(squares[each], 0).mean(axis=0))),
+            points=tuple(float(point) for point in np.sqrt(seen(squares[each]).mean(axis=0))),
             seeds=seeds[each],
             cpu_seconds=spent,
         )

@@ -8,7 +8,7 @@ split without remainder:
     y_T - y_0 = m (W_T - W_0) z_T + m W_0 (z_T - z_0),
 the first term being the own update, read where the role moves alone, at a rate of its own. Runs in float64, so that the
 differences keep their digits; a change of less than ``CLEAR`` times the rounding of what it is a difference of is
-marked ``DROWNED``: no size can be read off it.
+given as minus the square of that bound: no size can be read off it (see ``fit.fit_slope``).
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from torch import Tensor
 
 from powercount.derivations.recipe import Observable, check_name
 from powercount.empirical.ensemble import Draws, Ensemble, Pass
-from powercount.empirical.fit import DROWNED
 from powercount.empirical.observables import at_initialization, mean_square, middle
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"sgd": torch.optim.SGD}
@@ -89,7 +88,7 @@ def after_training(
     rate: float,
     alone: Mapping[str, float] | None = None,
 ) -> dict[Observable, Tensor]:
-    """The mean square of the observables asked for after T steps, shape (S,) each; ``DROWNED`` if rounding hides it.
+    """The mean square of the observables asked for after T steps, shape (S,) each; negative if rounding hides it.
 
     ``rate`` is the base rate; ``alone`` has another for runs in which only that role moves.
     """
@@ -110,9 +109,10 @@ def after_training(
     rounding = torch.finfo(start.end.dtype).eps * (2 * ensemble.layers * ensemble.depth + steps) ** 0.5
 
     def clear(change: Tensor, of: Tensor, pushed: Tensor) -> Tensor:
-        square, floor = mean_square(change), (CLEAR * rounding) ** 2 * mean_square(of)
+        square = mean_square(change)
+        floor = torch.clamp((CLEAR * rounding) ** 2 * mean_square(of), min=torch.finfo(square.dtype).tiny)
         hidden = ((square > 0) & (square < floor)) | ((square == 0) & pushed)
-        return torch.where(hidden, torch.full_like(square, DROWNED), square)
+        return torch.where(hidden, -floor, square)
 
     for moving, roles in runs.items():
         after, pushed = _watched(ensemble, roles, steps=steps, rate=(alone or {}).get(str(moving), rate))

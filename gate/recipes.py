@@ -19,6 +19,7 @@ from powercount.derivations.limits import KINKED
 from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.predict import Prediction, derive, learns_readout, zero_roles
 from powercount.derivations.recipe import AXES, Axis, Observable, QuestionError, Recipe, check_powers, observables
+from powercount.empirical.fit import seen
 from powercount.empirical.sweep import (
     EXAMPLES,
     FEWEST_SIZES,
@@ -172,9 +173,10 @@ def _misfit(whole: NDArray[np.float64], half: NDArray[np.float64]) -> float:
     """How far sizes are from being halved with the rate, or quartered where they begin at second order."""
     if not (np.isfinite(whole).all() and np.isfinite(half).all()):
         return math.inf
-    if not ((whole > 0) & (half > 0)).all():
+    one, other = seen(whole).sum(axis=0), seen(half).sum(axis=0)
+    if not ((one > 0) & (other > 0)).all():
         return 0.0  # zero or drowned: said by the verdict
-    ratios = np.sqrt(whole.sum(axis=0) / half.sum(axis=0))
+    ratios = np.sqrt(one / other)
     return float(min(np.abs(ratios / 2**order - 1).max() for order in (1, 2)))
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import Observable
-from powercount.empirical.fit import DROWNED, Estimate, fit_ratio, fit_slope, jackknife, least_squares_weights, total
+from powercount.empirical.fit import HIDDEN, Estimate, fit_ratio, fit_slope, jackknife, least_squares_weights, total
 from powercount.empirical.sweep import Measurement, Sweep
 from powercount.finite_size import FiniteSize
 from powercount.recipes import targets
@@ -229,8 +229,22 @@ def test_estimates_add_as_independent_ones_do():
 
 
 def test_one_drowned_or_one_infinite_member_is_enough():
-    """A mean square that is lost, or not finite, at one size of one seed leaves no slope."""
-    for value, state in ((DROWNED, "drowned"), (np.inf, "diverges")):
+    """A mean square that is lost, and may be as large as the others, or is not finite, at one size leaves no slope."""
+    for value, state in ((-1.0, "drowned"), (np.inf, "diverges")):
         squares = np.ones((4, 5))
         squares[2, 3] = value
+        assert fit_slope(squares, SIZES).state == state
+
+
+def test_a_member_too_small_to_be_seen_counts_as_zero():
+    """One network whose error signal is saturated moves by less than rounding: it takes nothing from the mean of many.
+
+    What all such members may hide together is bounded: beyond 1e-4 of the sum there is no slope.
+    """
+    squares = np.random.default_rng(8).uniform(0.5, 1.5, (16, 5))
+    without = squares.copy()
+    without[2, 3], squares[2, 3] = 0.0, -1e-12
+    assert fit_slope(squares, SIZES) == fit_slope(without, SIZES)
+    for share, state in ((0.9, "measured"), (1.1, "drowned")):
+        squares[2, 3] = -share * HIDDEN * without[:, 3].sum()
         assert fit_slope(squares, SIZES).state == state
