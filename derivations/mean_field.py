@@ -24,14 +24,17 @@ Sources: forward and backward recursions as in Tensor Programs VI; the traces ar
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
+from typing import Final
 
 from powercount.derivations.moments import Moments, fluctuation, moments, slope_covariance, softmax_error
 from powercount.derivations.recipe import Observable, Recipe, observables
 
 IDENTITY = Moments(1, 1, 1)
+NONE: Final[Mapping[int, float]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,8 @@ class Traces:
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
-    """One block at initialization: variances and slopes, by internal layer j = 1..k."""
+class Block:
+    """One block at initialization: mean squares of z_j and y_j, slopes of the activation before z_j, j = 1..k."""
 
     incoming: tuple[float, ...]
     preactivations: tuple[float, ...]
@@ -109,30 +112,43 @@ class InfiniteWidth:
         q = (self.multiplier["input"] * self.std["input"]) ** 2
         self.stream, self.blocks = [q], []
         for _ in range(self.depth):
-            first = moments(self.activation, q) if self.layers == 1 else replace(IDENTITY, square=q)
-            incoming, slopes, sizes = [first.square], [first], []
-            for j, gain in enumerate(self.gains, start=1):
-                sizes.append(gain * incoming[-1])
-                if j < self.layers:
-                    here = moments(self.activation, sizes[-1])
-                    incoming.append(here.square)
-                    slopes.append(here)
-            self.blocks.append(_Block(tuple(incoming), tuple(sizes), tuple(slopes)))
-            q += self.branch * sizes[-1]
+            self.blocks.append(self.block(q))
+            q += self.branch * self.blocks[-1].preactivations[-1]
             self.stream.append(q)
+
+    def block(self, q: float, factors: Mapping[int, float] = NONE) -> Block:
+        """The block that a stream of mean square q enters; ``factors[j]`` multiplies |z_j|^2."""
+        first = moments(self.activation, q) if self.layers == 1 else replace(IDENTITY, square=q)
+        incoming, slopes, sizes = [first.square * factors.get(1, 1)], [first], []
+        for j, gain in enumerate(self.gains, start=1):
+            sizes.append(gain * incoming[-1])
+            if j < self.layers:
+                here = moments(self.activation, sizes[-1])
+                incoming.append(here.square * factors.get(j + 1, 1))
+                slopes.append(here)
+        return Block(tuple(incoming), tuple(sizes), tuple(slopes))
+
+    def averaged(self, index: int, value: Callable[[Block], float]) -> float:
+        """What is made of block ``index``, over the noise of its own norms: none in infinite width."""
+        return value(self.blocks[index])
 
     def _backward(self) -> None:
         gradient = (self.multiplier["readout"] * self.std["readout"]) ** 2
         self.gradient, self.signals = [gradient], []
         for block in reversed(self.blocks):
-            signals = [self.branch * gradient]
-            for j in range(self.layers - 1, 0, -1):
-                signals.append(block.slopes[j].slope_square * self.gains[j] * signals[-1])
-            gradient += block.slopes[0].slope_square * self.gains[0] * signals[-1]
+            signals = self.sent_back(block, gradient)
+            gradient += block.slopes[0].slope_square * self.gains[0] * signals[0]
             self.gradient.append(gradient)
-            self.signals.append(tuple(reversed(signals)))
+            self.signals.append(signals)
         self.gradient.reverse()
         self.signals.reverse()
+
+    def sent_back(self, block: Block, gradient: float) -> tuple[float, ...]:
+        """P_1, ..., P_k of a block, for a gradient of that mean square behind it."""
+        signals = [self.branch * gradient]
+        for j in range(self.layers - 1, 0, -1):
+            signals.append(block.slopes[j].slope_square * self.gains[j] * signals[-1])
+        return tuple(reversed(signals))
 
     def error(self) -> float:
         """E |dloss/df|^2 over the classes at the first step."""
@@ -186,13 +202,18 @@ class InfiniteWidth:
         own, elasticity = fluctuation(self.activation, variance)
         return own + elasticity**2 * inherited
 
-    def own(self, index: int, j: int) -> float:
-        """The coefficient of block ``index``'s own update: m_j dW_j z_j = -own * chi p_j."""
+    def own(self, block: Block, j: int) -> float:
+        """The coefficient of a block's own update: m_j dW_j z_j = -own * chi p_j."""
         role = self.hidden[j - 1]
-        return self.rate[role] * self.multiplier[role] ** 2 * self.width * self.blocks[index].incoming[j - 1]
+        return self.rate[role] * self.multiplier[role] ** 2 * self.width * block.incoming[j - 1]
 
-    def _own(self, index: int, roles: frozenset[str]) -> list[float]:
-        return [self.own(index, j) if r in roles else 0 for j, r in enumerate(self.hidden, start=1)]
+    def _own(self, block: Block, roles: frozenset[str]) -> list[float]:
+        return [self.own(block, j) if r in roles else 0 for j, r in enumerate(self.hidden, start=1)]
+
+    def own_update(self, index: int, j: int) -> float:
+        """E (m_j dW_j z_j)^2 at one block, per unit E chi^2."""
+        chance = 1 + self.norm_fluctuations[j - 1] / self.width
+        return self.own(self.blocks[index], j) ** 2 * self.signals[index][j - 1] * chance
 
     def kernel(self, roles: Iterable[str], depth: int) -> tuple[list[float], float]:
         """(tr K before each block and after the last, tr K^2 after the last of ``depth`` blocks); ``roles`` move."""
@@ -209,7 +230,7 @@ class InfiniteWidth:
         t = self.rate["input"] * self.multiplier["input"] ** 2 if "input" in moving else 0
         s, before, squares = t * t, list[float](), list[float]()
         for index in range(self.depth):
-            traces, e = self._through_block(index, moving), self.branch
+            traces, e = self.through_block(index, moving), self.branch
             mean, square = 1 + e * traces.x, 1 + 4 * e * traces.x + e * e * traces.xx
             before.append(t)
             squares.append(s)
@@ -220,16 +241,24 @@ class InfiniteWidth:
             t = t * mean + e * traces.r
         return [*before, t], [*squares, s]
 
-    def _through_block(self, index: int, moving: frozenset[str]) -> Traces:
+    def through_block(self, index: int, moving: frozenset[str]) -> Traces:
         """The traces of a block's X = A A^T and of what its own updates push."""
-        traces, own = Traces(1, 1, 0, 0, 0), self._own(index, moving)
+        return self.passed(self.blocks[index], moving)
+
+    def passed(self, block: Block, moving: frozenset[str]) -> Traces:
+        """The traces of one block as it is."""
+        traces, own = Traces(1, 1, 0, 0, 0), self._own(block, moving)
         for j in range(self.layers):
-            traces = traces.through_slopes(self.blocks[index].slopes[j]).through_weights(self.gains[j]).plus(own[j])
+            traces = traces.through_slopes(block.slopes[j]).through_weights(self.gains[j]).plus(own[j])
         return traces
+
+    def trace_variance(self, roles: Iterable[str]) -> float:
+        """The variance of tr K after the last block from net to net: none in infinite width."""
+        return 0 * len(frozenset(roles))
 
     def spread(self, index: int, roles: Iterable[str], t: float) -> float:
         """What one block adds to tr K^2 beyond a Gaussian matrix: the spread of its layers' and slopes' own traces."""
-        traces = self._through_block(index, frozenset(roles))
+        traces = self.through_block(index, frozenset(roles))
         fresh = t * t * (traces.xx - 2 * traces.x**2) + 2 * t * (traces.xr - traces.x * traces.r)
         return self.branch**2 * (fresh + traces.rr - traces.r**2)
 
@@ -238,14 +267,18 @@ class InfiniteWidth:
         index = middle(self.depth) - 1
         before, s = self.kernel(("input", *self.hidden), index)
         t = before[-1]
-        gradient, block = self.gradient[index + 1], self.blocks[index]
-        own = self._own(index, frozenset(self.hidden))
-        fresh, traces = s * gradient, Traces(1, 1, t, s, t)
-        for i in range(j):
-            slope, gain = block.slopes[i], self.gains[i]
-            fresh = (fresh * slope.slope_square + (self.correlated(index, before) if i == 0 else 0)) * gain
-            traces = traces.through_slopes(slope).through_weights(gain).plus(own[i])
-        return fresh + traces.rr * self.signals[index][j - 1]
+        gradient = self.gradient[index + 1]
+
+        def made(block: Block) -> float:
+            fresh, traces = s * gradient, Traces(1, 1, t, s, t)
+            own = self._own(block, frozenset(self.hidden))
+            for i in range(j):
+                slope, gain = block.slopes[i], self.gains[i]
+                fresh = (fresh * slope.slope_square + (self.correlated(index, before) if i == 0 else 0)) * gain
+                traces = traces.through_slopes(slope).through_weights(gain).plus(own[i])
+            return fresh + traces.rr * self.sent_back(block, gradient)[j - 1]
+
+        return self.averaged(index, made)
 
     def relative_moves(self, moving: str | None = None) -> Iterator[float]:
         """How far one step at base rate 1 moves the output, and stream and preactivations by their own sizes.
@@ -293,19 +326,18 @@ class InfiniteWidth:
             case "own-update", "readout":
                 return self.error() / self.classes * readout**2
             case "own-update", str(role):
-                j = self.hidden.index(role) + 1
-                chance = 1 + self.norm_fluctuations[j - 1] / self.width
-                return self.error() * self.own(index, j) ** 2 * self.signals[index][j - 1] * chance
+                return self.error() * self.own_update(index, self.hidden.index(role) + 1)
             case "total-update", str(role):
                 return self.error() * self.total_update(self.hidden.index(role) + 1)
             case "feature-update", role:
                 roles = (role,) if role is not None else ("input", *self.hidden)
                 return self.error() * self.kernel(roles, self.depth)[1] * self.gradient[-1]
             case "output-update", role:
-                t, s = self.kernel((role,) if role is not None else ("input", *self.hidden), self.depth)
+                roles = (role,) if role is not None else ("input", *self.hidden)
+                t, s = self.kernel(roles, self.depth)
                 reach = self.width * self.gradient[-1]
                 mean = reach * t[-1] + (readout if role in (None, "readout") else 0)
-                spread = (self.classes + 1) * reach**2 * s / self.width
+                spread = reach**2 * ((self.classes + 1) * s / self.width + self.trace_variance(roles))
                 return self.error() / self.classes * (mean**2 + spread)
         raise ValueError(f"no infinite-width value for {observable}")
 

@@ -6,6 +6,10 @@ The others by the trapezoidal rule in t with y = min(sqrt(q), 1) sinh t, up to 8
 fine where the activation bends, at |y| of order one, and coarse where the Gaussian ends, so that it converges
 faster than any power at every q. Worked line: relu at q = 1 gives E phi^2 = 1/2: half of the units pass.
 
+Wide inputs (std of three and more) leave Mehler's expansion with terms beyond count. Both covariances are then exact at
+rho = 1 and have the shape of what the activation looks like from afar in between: relu's for gelu and silu, that of a
+narrow bump around zero for tanh and erf. Off by some percent; they enter corrections whose slope is asked for.
+
 Also here: the mean square of the error signal of cross-entropy for Gaussian logits.
 """
 
@@ -22,6 +26,10 @@ REACH: Final = 8
 SHARP: Final = 16
 SOFTMAX_NODES: Final = 6
 TERMS: Final = 24
+MISSED: Final = 0.05
+# c of a bump F: (int F)^2 / int F^2 is that of exp(-2 c^2 y^2), for F = 1 - phi^2, and for F = phi'^2.
+SQUARE_BUMP: Final = {"tanh": math.sqrt(math.pi) / 3, "erf": 0.7796}
+SLOPE_BUMP: Final = {"tanh": 18 * math.sqrt(math.pi) / 35}
 Nodes = tuple[tuple[float, float], ...]
 
 
@@ -148,6 +156,41 @@ def aligned_slopes(activation: str, variance: float) -> tuple[float, float]:
     return square, along / variance if variance > 0 else both(0)[1] ** 2
 
 
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """How phi, phi' and y go together, by their mean squares: what a block does to a vector along y, or along phi(y).
+
+    along: E y^2 phi'^2 / (E y^2 E phi'^2);  fed: E phi^2 phi'^2 / (E phi^2 E phi'^2);
+    kept: (E y phi phi')^2 / (E y^2 E phi^2 E phi'^2);  sharp: E phi'^4 / (E phi'^2)^2.
+    """
+
+    along: float
+    fed: float
+    kept: float
+    sharp: float
+
+
+@lru_cache(maxsize=1 << 14)
+def joint(activation: str, variance: float) -> Joint:
+    """The four ratios at one variance; all one where phi is linear there."""
+    if activation in ("linear", "abs") or variance <= 0:
+        return Joint(1, 1, 1, 1)
+    if activation == "relu":
+        return Joint(1, 2, 1, 2)
+    std, both = math.sqrt(variance), _SMOOTH[activation]
+    square = slope_square = along = fed = kept = sharp = float(0)
+    for node, weight in gaussian_nodes(std):
+        value, slope = both(std * node)
+        square += weight * value * value
+        slope_square += weight * slope * slope
+        along += weight * node * node * slope * slope
+        fed += weight * value * value * slope * slope
+        kept += weight * node * value * slope
+        sharp += weight * slope**4
+    usual = square * slope_square
+    return Joint(along / slope_square, fed / usual, kept * kept / usual, sharp / slope_square**2)
+
+
 @lru_cache(maxsize=1 << 12)
 def _hermite_coefficients(activation: str, variance: float, slope: bool = True) -> tuple[float, ...]:
     """E F(y) He_k(y/sqrt(q)) / sqrt(k!) for k = 0, 1, ..., TERMS - 1, with F = phi'^2, or phi^2 without ``slope``."""
@@ -162,12 +205,32 @@ def _hermite_coefficients(activation: str, variance: float, slope: bool = True) 
     return tuple(coefficients)
 
 
+def _expanded(activation: str, first: float, second: float, ends: tuple[float, ...], *, slope: bool) -> float | None:
+    """Mehler's expansion; None where ``TERMS`` of it miss more than ``MISSED`` of the variances ``ends`` at rho = 1."""
+    rows = [_hermite_coefficients(activation, each, slope) for each in (first, second)]
+    for row, end in zip(rows, ends, strict=True):
+        if abs(sum(each * each for each in row[1:]) - end) > MISSED * end:
+            return None
+    rho = min(math.sqrt(first / second), 1)
+    return sum((rho**k * one * other for k, (one, other) in enumerate(zip(*rows, strict=True)) if k), start=float(0))
+
+
+def _bump(c: float, first: float, second: float) -> float:
+    """How exp(-2 c^2 a^2) and exp(-2 c^2 b^2) correlate, their own variances being one."""
+
+    def covariance(one: float, other: float) -> float:
+        v, w = 4 * c * c * one, 4 * c * c * other
+        return 1 / math.sqrt((1 + v) * (1 + w) - v * v) - 1 / math.sqrt((1 + v) * (1 + w))
+
+    return covariance(first, second) / math.sqrt(covariance(first, first) * covariance(second, second))
+
+
 @lru_cache(maxsize=1 << 14)
 def square_covariance(activation: str, first: float, second: float) -> float:
     r"""Cov(phi(a)^2, phi(b)^2) / (E phi(a)^2 E phi(b)^2), Gaussian a, b of variances first <= second and E ab = first.
 
     linear and abs: 2 rho^2; relu: the arc-cosine kernel of order two (Cho and Saul), 2/pi (3 sin cos + (pi - theta)
-    (1 + 2 cos^2)) - 1 with cos theta = rho; the others by Mehler's expansion.
+    (1 + 2 cos^2)) - 1 with cos theta = rho; the others by Mehler's expansion, or its shape at a wide input.
     """
     rho = min(math.sqrt(first / second), 1)
     if activation in ("linear", "abs"):
@@ -175,16 +238,21 @@ def square_covariance(activation: str, first: float, second: float) -> float:
     if activation == "relu":
         theta = math.acos(rho)
         return 2 / math.pi * (3 * math.sin(theta) * rho + (math.pi - theta) * (1 + 2 * rho**2)) - 1
-    one = _hermite_coefficients(activation, first, slope=False)
-    other = _hermite_coefficients(activation, second, slope=False)
-    return sum(rho**k * one[k] * other[k] for k in range(1, TERMS)) / (one[0] * other[0])
+    ends = tuple(fluctuation(activation, each)[0] * moments(activation, each).square ** 2 for each in (first, second))
+    means = moments(activation, first).square * moments(activation, second).square
+    found = _expanded(activation, first, second, ends, slope=False)
+    if found is None:
+        wide = activation in SQUARE_BUMP
+        shape = _bump(SQUARE_BUMP[activation], first, second) if wide else square_covariance("relu", first, second) / 5
+        found = math.sqrt(ends[0] * ends[1]) * shape
+    return found / means
 
 
 def slope_covariance(activation: str, first: float, second: float) -> float:
     r"""Cov(phi'(a)^2, phi'(b)^2) for Gaussian a, b of variances first <= second and E ab = first.
 
     relu: asin(rho) / (2 pi) with rho^2 = first/second; erf: a Gaussian integral; linear and abs: zero;
-    the others by Mehler's expansion sum_k rho^k c_k(first) c_k(second).
+    the others by Mehler's expansion sum_k rho^k c_k(first) c_k(second), or its shape at a wide input.
     """
     if activation in ("linear", "abs") or first <= 0:
         return 0
@@ -195,8 +263,14 @@ def slope_covariance(activation: str, first: float, second: float) -> float:
         means = 1 / math.sqrt((1 + 4 * first) * (1 + 4 * second))
         joint = 1 / math.sqrt((1 + 4 * first) * (1 + 4 * second) - (4 * first) ** 2)
         return 16 / math.pi**2 * (joint - means)
-    one, other = _hermite_coefficients(activation, first), _hermite_coefficients(activation, second)
-    return sum(rho**k * one[k] * other[k] for k in range(1, TERMS))
+    here = tuple(moments(activation, each) for each in (first, second))
+    ends = tuple(each.slope_fourth - each.slope_square**2 for each in here)
+    found = _expanded(activation, first, second, ends, slope=True)
+    if found is None:
+        wide = activation in SLOPE_BUMP
+        shape = _bump(SLOPE_BUMP[activation], first, second) if wide else math.asin(rho) * 2 / math.pi
+        found = math.sqrt(ends[0] * ends[1]) * shape
+    return found
 
 
 @lru_cache(maxsize=1 << 12)

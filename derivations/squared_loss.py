@@ -104,7 +104,7 @@ class SquaredLoss:
         for index in range(values.depth):
             mine = sum(
                 (
-                    values.own(index, j) * values.signals[index][j - 1]
+                    values.own(values.blocks[index], j) * values.signals[index][j - 1]
                     for j, role in enumerate(values.hidden, start=1)
                     if role in moving
                 ),
@@ -146,7 +146,10 @@ class SquaredLoss:
                 continue
             step, t = self.back(index, float(1), float(0)), before[index]
             s = squares[index]
-            own = [values.own(index, j) if role in moving else 0 for j, role in enumerate(values.hidden, start=1)]
+            own = [
+                values.own(values.blocks[index], j) if role in moving else 0
+                for j, role in enumerate(values.hidden, start=1)
+            ]
             made, mu = after - q, step.aligned - 1
             # The trace part of the block: what K and the block's own updates push along the gradient itself.
             pushed = before[index + 1] - t
@@ -180,7 +183,7 @@ class SquaredLoss:
                 kappa = self.along(
                     self.received[0][index].signals[j - 1], values.signals[index][j - 1] / values.gradient[-1]
                 )
-                chance = math.exp(self.norms.noise(index, j) / n) / (1 + values.norm_fluctuations[j - 1] / n)
+                chance = math.exp((self.norms.noise(index, j) - values.norm_fluctuations[j - 1]) / n)
                 return kappa, chance * math.exp(2 * self.norms.with_stream(index, j) / n)
             case "total-update", _:
                 _, twice = self.alignment(everything, index)
@@ -221,7 +224,11 @@ class SquaredLoss:
         t, reach, a = before[-1], values.gradient[-1], n * self.last
         own = values.rate["readout"] * values.multiplier["readout"] ** 2 * a if role is None else 0
         c = classes
-        cubic = c * (n * t) ** 2 + c * (c + 1) * n * (s + 2 * t * once) + (c**3 + 3 * c**2 + 4 * c) * twice
+        cubic = (
+            c * n * n * (t * t + values.trace_variance(roles))
+            + c * (c + 1) * n * (s + 2 * t * once)
+            + (c**3 + 3 * c**2 + 4 * c) * twice
+        )
         square = c * (c + 1) * once + c * n * t
         followed = a * (reach**3 * cubic + 2 * own * reach**2 * square + own**2 * reach * c)
         parts = [(block, n * reach * part) for block, part in self.shares(roles)]

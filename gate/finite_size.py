@@ -11,13 +11,15 @@ largest relative variance of a |z_j|^2, which the kurtosis of the activations se
 - finite width: (FINITE_WIDTH (1 + b) + v/4) / n, since every random product of matrices adds a relative variance
   of order 1/n per block's worth, and so does every own update, of which only its own mean square is corrected for
   v. The sign is common to all sizes, the coefficient is trusted to a quarter.
+- directions that a gradient meets (k >= 3): ALIGNED times what own updates of the layer are corrected for, where a
+  kernel sends a gradient through a block twice (sums, features, outputs); see ``derivations.next_order``.
 - coordinates that all blocks share (k = 1): s / n, with s / n their part in the relative variance of |h_L|^2, which the
   square of a norm has; see ``derivations.norms``. Slopes share them too, which ``squared_loss`` leaves out where it
   asks how far h lies along K: (C + 1) s / (SHARED n), measured.
 - squared loss: a quarter of the logarithm of the correction that was made, since it is exact in the readout and of
   leading order in the hidden matrices; its sign, too, is common to all sizes.
 - T real steps: the second order in the rate, kept under SMALL_STEPS at the largest size (see ``gentle``).
-The two constants are measured, not guessed: tests/instrument/test_finite_size.py shows that they cover.
+The three constants are measured, not guessed: tests/instrument/test_finite_size.py shows that they cover.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sympy import Rational
 
-from powercount.derivations.mean_field import InfiniteWidth
+from powercount.derivations.mean_field import middle
+from powercount.derivations.next_order import NextOrder
 from powercount.derivations.norms import Norms
 from powercount.derivations.predict import Prediction, derive, learns_readout
 from powercount.derivations.recipe import Axis, Observable, Power, Recipe, observables
@@ -43,6 +46,7 @@ from powercount.empirical.sweep import Sweep
 FINITE_WIDTH: Final = 2.0
 TRUSTED: Final = 4  # a correction's coefficient is trusted to this part of it
 SHARED: Final = 6.0
+ALIGNED: Final = 2.0
 SMALL_STEPS: Final = 0.015625
 MUTED: Final = Fraction(1000)
 
@@ -53,7 +57,7 @@ class FiniteSize:
 
     recipe: Recipe
     sweep: Sweep
-    values: tuple[InfiniteWidth, ...]
+    values: tuple[NextOrder, ...]
     corrected: tuple[SquaredLoss | LearnedReadout, ...]
     norms: tuple[Norms, ...]
 
@@ -62,7 +66,7 @@ class FiniteSize:
         """Evaluate the recipe at every size of the sweep."""
         learned = learns_readout(recipe, sweep.steps)
         known = with_unit_readout(recipe) if learned else recipe
-        values = tuple(InfiniteWidth(known, width, depth) for width, depth in sweep.shapes())
+        values = tuple(NextOrder(known, width, depth) for width, depth in sweep.shapes())
         corrected: tuple[SquaredLoss | LearnedReadout, ...] = ()
         if learned:
             corrected = tuple(LearnedReadout(value) for value in values)
@@ -105,6 +109,7 @@ class FiniteSize:
         for place, (weight, value) in enumerate(zip(weights, self.values, strict=True)):
             blocks = value.blocks_of_signal()
             off = (FINITE_WIDTH * (1 + blocks) + max(value.norm_fluctuations) / 4) / value.width
+            off += ALIGNED * _alignment(value, observable) / value.width
             shared = self.norms[place].shared(value.depth) / value.width
             off += shared
             if self.corrected and observable is not None:
@@ -155,6 +160,17 @@ class FiniteSize:
         if len(dominant) == len(shares):
             return float(rival)
         return _moved_by(recipe, self.sweep, prediction.observable, dominant, rival)
+
+
+def _alignment(value: NextOrder, observable: Observable | None) -> float:
+    """What a gradient gains on its way to the layer asked for, or to the first one, where it is sent there twice."""
+    if observable is not None and observable.quantity not in ("total-update", "feature-update", "output-update"):
+        return 0.0
+    role = None if observable is None or observable.quantity == "total-update" else observable.role
+    if role in ("input", "readout"):
+        return 0.0
+    j = 1 if role is None else value.hidden.index(role) + 1
+    return max(0.0, value.alignment(middle(value.depth) - 1, j))
 
 
 @lru_cache(maxsize=1 << 5)

@@ -82,6 +82,8 @@ def default_sweep(recipe: Recipe, axis: Axis, *, steps: int = 0) -> Sweep:
             break
         chosen = sweep.widened(times)
     sweep = chosen
+    if axis == "width" and len(sweep.sizes) > FEWEST_SIZES and FiniteSize.of(recipe, sweep).largest_error() > ROOMY:
+        sweep = replace(sweep, sizes=sweep.sizes[1:])
     while sweep.most_seeds > 2 * sweep.seeds and sweep.most_seeds * weights(recipe, sweep) > MOST_WEIGHTS:
         sweep = replace(sweep, most_seeds=sweep.most_seeds // 2)
     return sweep

@@ -169,8 +169,10 @@ def judge(
         return verdict("CONTRADICTS", "it is exactly zero at some size: frozen, or void evidence")
     gap = measurement.slope - expected
     if not low - allowance <= expected <= high + allowance:
+        reach = (measurement.slope - low if gap > 0 else high - measurement.slope) + allowance
         return verdict(
-            "CONTRADICTS", f"the power is off by about {gap:+.2f}, {abs(gap) / resolution:.1f} times the resolution"
+            "CONTRADICTS",
+            f"the power is off by about {gap:+.2f}, {abs(gap) / reach:.1f} times what the interval allows",
         )
     half = values.distance_to_rival(prediction, rival) / 2
     if resolution >= half:

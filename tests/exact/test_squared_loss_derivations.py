@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from fractions import Fraction
 
+import numpy as np
 import pytest
+from scipy.special import erf, expit, ndtr
 
 from powercount.derivations.mean_field import InfiniteWidth
-from powercount.derivations.moments import aligned_slopes, moments, square_covariance
+from powercount.derivations.moments import aligned_slopes, moments, slope_covariance, square_covariance
 from powercount.derivations.named import named_recipe
 from powercount.derivations.norms import Norms
 from powercount.derivations.recipe import ACTIVATIONS, Optimizer, observables
@@ -141,6 +144,35 @@ def test_moments_of_squares_and_slopes_at_equality(activation):
         assert square_covariance(activation, q, q) == pytest.approx(kurtosis)
     # At rho = 1e-3 what is left is of the order of rho.
     assert square_covariance(activation, q, 1e6 * q) == pytest.approx(0, abs=1e-2)
+
+
+@pytest.mark.parametrize("activation", ["erf", "tanh", "gelu", "silu"])
+@pytest.mark.parametrize("std", [0.5, 2, 4, 10, 30])
+def test_covariances_between_blocks_at_any_width_of_the_input(activation, std):
+    """Against quadrature over both Gaussians, at correlations up to .995: within 7 %, exact where Mehler converges."""
+    value, slope = {
+        "erf": (erf, lambda y: 2 / np.sqrt(np.pi) * np.exp(-y * y)),
+        "tanh": (np.tanh, lambda y: 1 / np.cosh(np.clip(y, -300, 300)) ** 2),
+        "gelu": (lambda y: y * ndtr(y), lambda y: ndtr(y) + y * np.exp(-y * y / 2) / np.sqrt(2 * np.pi)),
+        "silu": (lambda y: y * expit(y), lambda y: expit(y) * (1 + y * expit(-y))),
+    }[activation]
+    # Steps of .05 of what bends and of the narrower Gaussian; the rest of both lies beyond eight standard deviations.
+    for part in (0.3, 0.9, 0.99):
+        first, second = part * std**2, std**2
+        a = np.linspace(-8, 8, round(max(400, 160 * std)) | 1) * math.sqrt(first)
+        e = np.linspace(-8, 8, round(max(400, 160 * std * math.sqrt(1 - part))) | 1) * math.sqrt(second - first)
+        outer, inner = np.exp(-(a**2) / first / 2), np.exp(-(e**2) / (second - first) / 2)
+        outer, inner = outer / outer.sum(), inner / inner.sum()
+        for fed, found in (
+            (value, square_covariance(activation, first, second)),
+            (slope, slope_covariance(activation, first, second)),
+        ):
+            here = fed(a) ** 2
+            there = np.array([fed(each + e) ** 2 @ inner for each in a])
+            covariance = outer @ (here * there) - (outer @ here) * (outer @ there)
+            if fed is value:
+                covariance /= (outer @ here) * (outer @ there)
+            assert found == pytest.approx(covariance, rel=0.07 if std > 1 else 1e-4)
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])

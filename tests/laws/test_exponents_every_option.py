@@ -1,7 +1,7 @@
 """Law: the exponents hold under every option the command accepts: losses, data, real steps, blocks of one to eight.
 
 A default run holds a case of each kind; ``--night`` holds all of them: seven recipes, one to three layers, linear, relu
-and tanh, both data, both axes under the squared loss; one and five real steps; deep blocks.
+and tanh, both data, both axes under the squared loss; one and five real steps; deep blocks; wide inputs.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import pytest
 
@@ -33,10 +34,12 @@ class Option:
     loss: str = "cross-entropy"
     data: str = "digits"
     steps: int = 0
+    wide: Fraction = Fraction(0)  # a power of the other axis that the stream starts with
 
     def __str__(self):
         steps = f", T = {self.steps}" if self.steps else ""
-        return f"{self.name} k={self.layers} {self.activation} {self.loss} {self.data} along {self.axis}{steps}"
+        wide = f", input x {'L' if self.axis == 'width' else 'n'}^{self.wide}" if self.wide else ""
+        return f"{self.name} k={self.layers} {self.activation} {self.loss} {self.data} along {self.axis}{steps}{wide}"
 
 
 ONE_OF_EACH = (
@@ -47,6 +50,7 @@ ONE_OF_EACH = (
     Option("completep", 2, "relu", "depth", loss="mse"),
     Option("ntk", 1, "relu", "depth"),
     Option("mup", 1, "gelu", "depth"),
+    Option("mup", 1, "tanh", "depth", wide=Fraction(1, 2)),
     Option("completep", 6, "tanh", "width"),
     Option("sp", 8, "relu", "depth"),
 )
@@ -62,9 +66,12 @@ def every_option():
         if layers < 3 and activation != "linear":
             for steps in (1, 5):
                 yield Option(name, layers, activation, axis, steps=steps)
-    for name, axis in itertools.product(("sp", "completep"), AXES):
+    for name, axis, activation in itertools.product(("sp", "completep"), AXES, ("relu", "gelu", "silu")):
         for layers in (6, 7, 8):
-            yield Option(name, layers, "relu", axis)
+            yield Option(name, layers, activation, axis)
+    for name, activation in itertools.product(("mup", "depth-mup"), ("erf", "tanh", "gelu", "silu")):
+        yield Option(name, 1, activation, "depth", wide=Fraction(1, 2))
+        yield Option(name, 1, activation, "width", wide=Fraction(3))
 
 
 def pytest_generate_tests(metafunc):
@@ -78,6 +85,7 @@ def test_every_option_is_held(option, ledger):
     """No verdict on a recipe by its own claims is CONTRADICTS; a rare one is UNDECIDED, and says what would decide."""
     optimizer = Optimizer(loss=option.loss)
     recipe = named_recipe(option.name, layers=option.layers, activation=option.activation, optimizer=optimizer)
+    recipe = recipe.shifted("input", "init_std", "depth" if option.axis == "width" else "width", option.wide)
     sweep = replace(default_sweep(recipe, option.axis, steps=option.steps), data=option.data, seed=1)
     verdicts = verify_axis(recipe, option.axis, sweep=sweep)
     assert len(verdicts) == len(observables(option.layers))
