@@ -10,12 +10,25 @@ import pytest
 from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.named import named_recipe
 from powercount.derivations.next_order import NextOrder
-from powercount.derivations.recipe import observables
+from powercount.derivations.recipe import Observable, observables
 from powercount.empirical.ensemble import chunks, draw_ensemble
 from powercount.empirical.sweep import Sweep, member_squares
 
 MEMBERS, NOISE = 1024, 4  # standard errors: the noise of what is compared, not a tolerance on it
 SWEEP = Sweep(axis="width", sizes=(32, 64, 128), fixed=1, data="gaussian")
+MANY, NARROW = 6000, Sweep(axis="width", sizes=(16, 32, 64), fixed=1, data="gaussian")
+
+
+def squares_of(recipe, wanted, sweep, members):
+    """Mean squares at the largest size, one per member and observable."""
+    width, depth = sweep.shapes()[-1]
+    layers = recipe.block.layers
+    sizes = {"width": width, "depth": depth, "layers": layers, "data": sweep.data, "examples": sweep.examples}
+    found = [
+        member_squares(recipe, wanted, sweep, draw_ensemble(seed=3, members=each, **sizes))
+        for each in chunks(members, layers * depth * width**2)
+    ]
+    return {each: np.concatenate([part[each] for part in found])[:, -1] for each in wanted}
 
 
 @pytest.mark.parametrize(
@@ -31,21 +44,11 @@ def test_own_updates_of_deep_blocks_have_their_next_order(layers, activation, le
         each for each in observables(layers) if each.quantity == "own-update" and each.role not in ("input", "readout")
     ]
     width, depth = SWEEP.shapes()[-1]
-    squares = [
-        member_squares(
-            recipe,
-            wanted,
-            SWEEP,
-            draw_ensemble(
-                seed=3, members=members, width=width, depth=depth, layers=layers, data="gaussian", examples=16
-            ),
-        )
-        for members in chunks(MEMBERS, layers * depth * width**2)
-    ]
+    squares = squares_of(recipe, wanted, SWEEP, MEMBERS)
     values, leading = NextOrder(recipe, width, depth), InfiniteWidth(recipe, width, depth)
     off, missing = {}, 0.0
     for j, each in enumerate(wanted, start=1):
-        seen = np.concatenate([found[each] for found in squares])[:, -1]
+        seen = squares[each]
         noise = NOISE * seen.std() / seen.mean() / MEMBERS**0.5 / 2
         off[each] = width * max(0.0, abs(math.log(seen.mean() / values.mean_square(each))) / 2 - noise)
         plain = leading.error() * leading.own(leading.blocks[0], j) ** 2 * leading.signals[0][j - 1]
@@ -55,6 +58,27 @@ def test_own_updates_of_deep_blocks_have_their_next_order(layers, activation, le
     assert len(off) == layers
     assert off[worst] < left
     assert missing > without
+
+
+def test_a_gradient_meets_what_made_the_slopes(ledger):
+    """gelu, k = 5: the first layer's own update at n = 64 is as expected, and would not be without what is met."""
+    recipe, width = named_recipe("sp", layers=5, activation="gelu"), NARROW.sizes[-1]
+    own, values = Observable(quantity="own-update", role="hidden1"), NextOrder(recipe, width, 1)
+    seen = squares_of(recipe, [own], NARROW, MANY)[own]
+    noise = NOISE * width * seen.std() / seen.mean() / MANY**0.5
+    left, met = width * math.log(seen.mean() / values.mean_square(own)), values.alignment(0, 1)
+    ledger.note("sp k=5 gelu, own-update:1", f"n log {left:+.2f}, noise {noise:.2f}, of what is met {met:.2f}")
+    assert abs(left) < noise
+    assert met > 4 * noise
+
+
+def test_two_layers_of_relu_are_known_exactly():
+    """tr K = a p + b s, p the part of units that pass, s their squares: n Cov / E E is 1 of p, 5 of s, 1 of both."""
+    recipe, width = named_recipe("sp", layers=2), 10**6
+    values, one, other = NextOrder(recipe, width, 1), frozenset({"hidden1"}), frozenset({"hidden2"})
+    a, b = values.through_block(0, one).r, values.through_block(0, other).r
+    expected = values.branch**2 * (a * a + 2 * a * b + 5 * b * b) / width
+    assert values.trace_variance(one | other) == pytest.approx(expected, rel=1e-3)  # 1/n is 1e-6, STEP^2 2.5e-3
 
 
 @pytest.mark.parametrize("layers", [2, 4, 8])

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.named import named_recipe
+from powercount.derivations.next_order import NextOrder
 from powercount.derivations.norms import Norms
 from powercount.derivations.recipe import Optimizer, observables
 from powercount.derivations.squared_loss import SquaredLoss
@@ -44,7 +44,7 @@ def test_what_the_next_order_leaves_is_declared(name, layers, activation, asked,
     squares = member_squares(recipe, wanted, sweep, draw_ensemble(seed=4, members=range(MEMBERS), **sizes))
     worst, without, held = 0.0, 0.0, 0
     for place, (width, depth) in enumerate(sweep.shapes()):
-        values = InfiniteWidth(recipe, width, depth)
+        values = NextOrder(recipe, width, depth)
         corrected, shared = SquaredLoss(values), Norms(values).shared(depth) / width
         base = (FINITE_WIDTH * (1 + values.blocks_of_signal()) + max(values.norm_fluctuations) / 4) / width + shared
         for each in wanted:
@@ -63,5 +63,7 @@ def test_what_the_next_order_leaves_is_declared(name, layers, activation, asked,
         f"{name} k={layers} {activation}",
         f"beyond noise {worst:.2f} of the declared error at most; {without:.2f} of it without the next order",
     )
+    # SHARED is not idle: .47 is seen, .33 with half of it and .60 with twice it.
+    assert activation != "relu" or layers != 1 or 0.4 < worst < 0.54
     # The correction is needed: left out, it is most of the declared error or more, and twice what is left with it.
     assert without > max(2 * worst, 0.5)
