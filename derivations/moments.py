@@ -26,9 +26,9 @@ REACH: Final = 8
 SHARP: Final = 16
 SOFTMAX_NODES: Final = 6
 TERMS: Final = 24
-MISSED: Final = 0.05
+MISSED: Final = 1 / 20
 # c of a bump F: (int F)^2 / int F^2 is that of exp(-2 c^2 y^2), for F = 1 - phi^2, and for F = phi'^2.
-SQUARE_BUMP: Final = {"tanh": math.sqrt(math.pi) / 3, "erf": 0.7796}
+SQUARE_BUMP: Final = {"tanh": math.sqrt(math.pi) / 3, "erf": 39 / 50}
 SLOPE_BUMP: Final = {"tanh": 18 * math.sqrt(math.pi) / 35}
 Nodes = tuple[tuple[float, float], ...]
 

@@ -28,7 +28,9 @@ from typing import Final
 from powercount.derivations.mean_field import Block, InfiniteWidth, Traces
 from powercount.derivations.moments import Joint, Moments, fluctuation, joint
 
-STEP: Final = 0.05  # of a logarithm: its square is far below the next order's own error, its inverse far above rounding
+STEP: Final = (
+    1 / 20
+)  # of a logarithm: its square is far below the next order's own error, its inverse far above rounding
 
 
 @dataclass(frozen=True, slots=True)

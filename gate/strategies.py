@@ -8,8 +8,9 @@ axis the powers are free as far as no role's share of a sum outgrows another's, 
 hides it at every depth that can be reached: each role's own symmetry (m, sigma, lambda) -> (m + t, sigma - t,
 lambda - 2 t), one power for all rates, one for the readout. One role may start at exactly zero.
 
-A drawn question adds the data, and real steps where they are derived. Everything shrinks to the plain: linear, one
-layer, cross-entropy, powers of zero, one infinitesimal step on digits.
+A drawn question adds the data, and real steps where they are derived; drawn sizes are any that networks of a moment can
+have, with any number of seeds and any rival. Everything shrinks to the plain: linear, one layer, cross-entropy, powers
+of zero, one infinitesimal step on digits.
 """
 
 from __future__ import annotations
@@ -36,9 +37,14 @@ from powercount.derivations.recipe import (
     role_names,
 )
 from powercount.empirical.data import DATA
+from powercount.empirical.sweep import EXAMPLES, FEWEST_SIZES, Sweep
 
 SATURATING: Final = ("erf", "tanh")
 STEPS: Final = (0, 1, 5)
+ANY_STEPS: Final = (0, 1, 2, 3, 10)
+SMALL_WIDTHS: Final = (8, 12, 16, 24, 32, 48, 64, 96, 128)
+SMALL_DEPTHS: Final = (1, 2, 3, 4, 6, 8, 12, 16)
+RIVALS: Final = (Fraction(1, 4), Fraction(1, 2), Fraction(1), Fraction(1, 8), Fraction(1, 100))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,14 +123,40 @@ def drawn_recipes(draw: st.DrawFn, axis: Axis, most_layers: int = MOST_LAYERS) -
 def drawn_questions(draw: st.DrawFn, axis: Axis, most_layers: int = MOST_LAYERS) -> Question:
     """A drawn recipe with data, seed and steps; several real steps where at most the readout starts at zero."""
     recipe = draw(drawn_recipes(axis, most_layers))
-    zeros = zero_roles(recipe)
-    most = max(STEPS) if zeros <= {"readout"} else 1
-    if "input" in zeros and recipe.block.activation in KINKED:
-        most = 0  # a stream of zeros sits on the kink
     return Question(
         recipe=recipe,
         axis=axis,
         data=draw(st.sampled_from(DATA)),
-        steps=draw(st.sampled_from([each for each in STEPS if each <= most])),
+        steps=draw(_steps(recipe, STEPS)),
         seed=draw(st.integers(min_value=0, max_value=2**20)),
     )
+
+
+def _steps(recipe: Recipe, among: tuple[int, ...]) -> st.SearchStrategy[int]:
+    """The numbers of steps that something is derived for."""
+    zeros = zero_roles(recipe)
+    most = max(among) if zeros <= {"readout"} else 1
+    if "input" in zeros and recipe.block.activation in KINKED:
+        most = 0  # a stream of zeros sits on the kink
+    return st.sampled_from([each for each in among if each <= most])
+
+
+@st.composite
+def drawn_sweeps(draw: st.DrawFn, recipe: Recipe, axis: Axis) -> tuple[Sweep, Fraction]:
+    """(Small sizes in any order, some of them twice, at any fixed size and with any seeds; a rival)."""
+    along, across = (SMALL_WIDTHS, SMALL_DEPTHS) if axis == "width" else (SMALL_DEPTHS, SMALL_WIDTHS)
+    sizes = draw(st.lists(st.sampled_from(along), min_size=FEWEST_SIZES, max_size=5, unique=True))
+    twice = draw(st.lists(st.sampled_from(sizes), max_size=1))
+    steps, seeds = draw(_steps(recipe, ANY_STEPS)), draw(st.sampled_from((2, 16, 48)))
+    sweep = Sweep(
+        axis=axis,
+        sizes=(*sizes, *twice),
+        fixed=draw(st.sampled_from(across)),
+        seeds=seeds,
+        most_seeds=seeds * draw(st.sampled_from((1, 2, 4))),
+        seed=draw(st.integers(min_value=0, max_value=2**20)),
+        steps=steps,
+        examples=1 if steps else EXAMPLES,
+        data=draw(st.sampled_from(DATA)),
+    )
+    return sweep, draw(st.sampled_from(RIVALS))
