@@ -16,7 +16,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from powercount import __version__
-from powercount.claims import command as claims
 from powercount.derivations.recipe import (
     ACTIVATIONS,
     AXES,
@@ -49,9 +48,10 @@ from powercount.door import (
     sizes,
     within_floats,
 )
-from powercount.dynamics import limit_command as limit
-from powercount.dynamics import transfer_command as transfer
-from powercount.scaling_laws import fit_command as scaling_law
+from powercount.ledger import command as ledger
+from powercount.studies import limit_command as limit
+from powercount.studies import transfer_command as transfer
+from powercount.tables import fit_command as scaling_law
 
 if TYPE_CHECKING:
     from powercount.empirical.sweep import Sweep
@@ -98,7 +98,7 @@ def parser() -> Parser:
         made.add_argument("--seed", type=int, default=0, help="the seed everything is drawn from (0)")
         made.add_argument("--steps", type=int, default=0, help="real optimizer steps; 0: one infinitesimal step (0)")
         made.add_argument("--data", choices=DATA, default="digits")
-    claims.add_verb(verbs)
+    ledger.add_verb(verbs)
     limit.add_verb(verbs)
     transfer.add_verb(verbs, Parser)
     scaling_law.add_verb(verbs)
@@ -236,17 +236,17 @@ def show_verdicts(given: argparse.Namespace) -> int:
     from powercount.threads import one_thread
 
     recipe = recipe_asked(given.recipe, given)
-    claims = recipe if given.against is None else recipe_asked(given.against, given)
-    if claims.block.layers != recipe.block.layers:
+    against = recipe if given.against is None else recipe_asked(given.against, given)
+    if against.block.layers != recipe.block.layers:
         raise UsageError(
-            f"--against has {claims.block.layers} internal layers and RECIPE {recipe.block.layers}; set --layers"
+            f"--against has {against.block.layers} internal layers and RECIPE {recipe.block.layers}; set --layers"
         )
     wanted = observables_asked(given.observable, recipe)
     if given.sizes is not None and given.axis is None:
         raise UsageError("--sizes needs --axis width or --axis depth")
     rival = rival_asked(given.rival)
     axes: tuple[Axis, ...] = AXES if given.axis is None else (given.axis,)
-    planned = {axis: sweep_asked(claims, axis, given) for axis in axes}
+    planned = {axis: sweep_asked(against, axis, given) for axis in axes}
     for sweep in planned.values():
         check_memory(recipe, sweep)
     announce(sweeps(recipe, planned.values()), SMALLER)
@@ -255,20 +255,20 @@ def show_verdicts(given: argparse.Namespace) -> int:
     for axis, sweep in planned.items():
         with progress_on_terminal(f"{recipe.name} along {axis}") as progress, within_floats():
             found[axis] = verify_axis(
-                recipe, axis, claims=claims, asked=wanted, sweep=sweep, rival=rival, progress=progress
+                recipe, axis, against=against, asked=wanted, sweep=sweep, rival=rival, progress=progress
             )
     verdicts = [verdict for each in found.values() for verdict in each]
     outcomes = {verdict.outcome for verdict in verdicts}
     if given.json:
         print(json.dumps([verdict.as_row() for verdict in verdicts], indent=2))
     else:
-        seen = "" if claims == recipe else f" against the claims of {claims.name}"
+        seen = "" if against == recipe else f" against the claims of {against.name}"
         print_verdicts(
             f"{recipe.name}{seen} ({recipe.block.layers} internal layers, {recipe.block.activation})", verdicts
         )
         for axis, each in found.items():
             if any(verdict.outcome == "CONTRADICTS" for verdict in each):
-                print_suspects(axis, explain(claims, each))
+                print_suspects(axis, explain(against, each))
         if outcomes != {"AGREES"}:
             print(f"\nrepeat with: {command_line(given.arguments)}")
     if "CONTRADICTS" in outcomes:
@@ -281,7 +281,7 @@ VERBS = {
     "derive": show_derivation,
     "measure": show_measurement,
     "verify": show_verdicts,
-    "claims": claims.show_claims,
+    "claims": ledger.show_claims,
     "nfd": limit.show_limit,
     "transfer": transfer.show_transfer,
     "scaling-law": scaling_law.show_scaling_law,

@@ -1,4 +1,4 @@
-"""``explain(claims, verdicts)``: the smallest change of powers under which everything that was measured is expected.
+"""``explain(against, verdicts)``: the smallest change of powers under which everything that was measured is expected.
 
 An implementation that contradicts its claims usually has one power wrong: of one role, of every hidden role, of one
 kind for all roles, or of the branch. The expected slopes are linear in the powers as long as no share of a sum takes
@@ -112,9 +112,9 @@ def families(recipe: Recipe, axis: Axis) -> Iterator[tuple[tuple[str, ...], Kind
 class Evidence:
     """What was measured along one axis, as intervals that an explanation must meet."""
 
-    def __init__(self, claims: Recipe, verdicts: Sequence[Verdict]) -> None:
+    def __init__(self, against: Recipe, verdicts: Sequence[Verdict]) -> None:
         seen = [v for v in verdicts if v.measurement.state == "measured" and math.isfinite(v.expected)]
-        self.claims, self.observables = claims, [v.prediction.observable for v in seen]
+        self.against, self.observables = against, [v.prediction.observable for v in seen]
         self.sweep: Sweep | None = seen[0].measurement.sweep if seen else None
         self.slopes = np.array([v.measurement.slope for v in seen])
         self.bounds = [v.measurement.interval(CONFIDENCE) for v in seen]
@@ -158,32 +158,32 @@ def simple_fractions(near: float, width: float) -> list[Fraction]:
     return sorted(found - {Fraction(0)}, key=lambda each: abs(float(each) - near))
 
 
-def explain(claims: Recipe, verdicts: Sequence[Verdict]) -> list[Explanation]:
+def explain(against: Recipe, verdicts: Sequence[Verdict]) -> list[Explanation]:
     """The smallest sets of moves that explain the verdicts of one axis, the simplest first; empty if none was found."""
-    evidence = Evidence(claims, verdicts)
+    evidence = Evidence(against, verdicts)
     if evidence.sweep is None or evidence.beyond:
         return []
     axis = evidence.sweep.axis
-    base = evidence.expected(claims)
-    groups = list(families(claims, axis))
-    gains = [_gain(evidence, claims, roles, kind, axis) for roles, kind in groups]
+    base = evidence.expected(against)
+    groups = list(families(against, axis))
+    gains = [_gain(evidence, against, roles, kind, axis) for roles, kind in groups]
     found = []
     for (roles, kind), gain in zip(groups, gains, strict=True):
         for shift in _solved(evidence, base, gain):
-            found += _tried(evidence, claims, (Move(roles=roles, kind=kind, axis=axis, shift=shift),))
+            found += _tried(evidence, against, (Move(roles=roles, kind=kind, axis=axis, shift=shift),))
     if not found:
         for roles, kind in groups:
             for shift in TRIED:
-                found += _tried(evidence, claims, (Move(roles=roles, kind=kind, axis=axis, shift=shift),))
+                found += _tried(evidence, against, (Move(roles=roles, kind=kind, axis=axis, shift=shift),))
     if not found:
-        found = list(_pairs(evidence, claims, base, groups, gains))
+        found = list(_pairs(evidence, against, base, groups, gains))
     return sorted(_best_of_each(found), key=Explanation.order)
 
 
-def _gain(evidence: Evidence, claims: Recipe, roles: tuple[str, ...], kind: Kind, axis: Axis) -> NDArray[np.float64]:
+def _gain(evidence: Evidence, against: Recipe, roles: tuple[str, ...], kind: Kind, axis: Axis) -> NDArray[np.float64]:
     """The slope that every observable gains per unit of a move, from a small one up and one down."""
     up, down = (
-        evidence.expected(Move(roles=roles, kind=kind, axis=axis, shift=shift).applied(claims))
+        evidence.expected(Move(roles=roles, kind=kind, axis=axis, shift=shift).applied(against))
         for shift in (PROBE, -PROBE)
     )
     gain: NDArray[np.float64] = (up - down) / (2 * float(PROBE))
@@ -200,15 +200,15 @@ def _solved(evidence: Evidence, base: NDArray[np.float64], gain: NDArray[np.floa
     return simple_fractions(float(weights @ gap[moved] / (weights @ gain[moved])), NEAR)
 
 
-def _tried(evidence: Evidence, claims: Recipe, moves: tuple[Move, ...]) -> list[Explanation]:
+def _tried(evidence: Evidence, against: Recipe, moves: tuple[Move, ...]) -> list[Explanation]:
     tried = Explanation(moves=moves, misfit=math.inf)
-    misfit = evidence.misfit(tried.applied(claims))
+    misfit = evidence.misfit(tried.applied(against))
     return [replace(tried, misfit=misfit)] if misfit < math.inf else []
 
 
 def _pairs(
     evidence: Evidence,
-    claims: Recipe,
+    against: Recipe,
     base: NDArray[np.float64],
     groups: Sequence[tuple[tuple[str, ...], Kind]],
     gains: Sequence[NDArray[np.float64]],
@@ -232,7 +232,7 @@ def _pairs(
             Move(roles=groups[place][0], kind=groups[place][1], axis=axis, shift=shift)
             for place, shift in zip((first, second), rounded, strict=True)
         )
-        yield from _tried(evidence, claims, moves)
+        yield from _tried(evidence, against, moves)
 
 
 def _best_of_each(found: Iterable[Explanation]) -> list[Explanation]:

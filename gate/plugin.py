@@ -22,7 +22,7 @@ PROPERTY = "powercount"
 HEADER = ("law", "case", *VERDICT_HEADER)
 
 
-class Ledger:
+class Laws:
     """Records verdicts of one test and asserts what the law says of them."""
 
     def __init__(self, node: pytest.Item) -> None:
@@ -65,9 +65,9 @@ class Ledger:
 
 
 @pytest.fixture
-def ledger(request: pytest.FixtureRequest) -> Ledger:
+def powercount_laws(request: pytest.FixtureRequest) -> Laws:
     """Holds a law to its verdicts and prints them in the table at the end of the run."""
-    return Ledger(request.node)
+    return Laws(request.node)
 
 
 def _rows(terminalreporter: Any) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """``verify(recipe)``: derive, measure and judge every observable on both axes; name the power that is off.
 
-``claims`` may differ from the recipe that is built: the claims of a known parametrization against an
+``against`` may differ from the recipe that is built: the claims of a known parametrization against an
 implementation, which is how a gate and the suite's own negative twins use it.
 """
 
@@ -186,30 +186,32 @@ def verify_axis(
     recipe: Recipe,
     axis: Axis,
     *,
-    claims: Recipe | None = None,
+    against: Recipe | None = None,
     asked: Iterable[Observable] | None = None,
     sweep: Sweep | None = None,
     rival: Fraction = RIVAL,
     progress: Progress | None = None,
 ) -> list[Verdict]:
-    """Derive from ``claims``, measure ``recipe`` along one axis, judge each observable asked for."""
-    claims = claims or recipe
+    """Derive from ``against``, measure ``recipe`` along one axis, judge each observable asked for."""
+    against = against or recipe
     wanted = tuple(asked) if asked is not None else observables(recipe.block.layers)
-    chosen = sweep or default_sweep(claims, axis)
+    chosen = sweep or default_sweep(against, axis)
     check_memory(recipe, chosen)
-    check_powers(claims)
+    check_powers(against)
     if chosen.steps:
-        check_steps(claims, chosen)
-        chosen = check_gentle(claims, wanted, gentle(claims, chosen))
-    values = FiniteSize.of(claims, chosen)
-    predictions = [derive(claims, each, steps_made=chosen.steps) for each in wanted]
+        check_steps(against, chosen)
+        chosen = check_gentle(against, wanted, gentle(against, chosen))
+    values = FiniteSize.of(against, chosen)
+    predictions = [derive(against, each, steps_made=chosen.steps) for each in wanted]
     measured = measure(
         recipe, wanted, replace(chosen, confidence=CONFIDENCE), targets(predictions, values, rival), progress
     )
     return [judge(each, measured[each.observable], rival=rival, finite_size=values) for each in predictions]
 
 
-def verify(recipe: Recipe, *, claims: Recipe | None = None, asked: Iterable[Observable] | None = None) -> list[Verdict]:
+def verify(
+    recipe: Recipe, *, against: Recipe | None = None, asked: Iterable[Observable] | None = None
+) -> list[Verdict]:
     """Every observable asked for (all of them by default) on both axes."""
     wanted = None if asked is None else tuple(asked)
-    return [verdict for axis in AXES for verdict in verify_axis(recipe, axis, claims=claims, asked=wanted)]
+    return [verdict for axis in AXES for verdict in verify_axis(recipe, axis, against=against, asked=wanted)]

@@ -22,19 +22,19 @@ GROWTH = Sweep(axis="depth", sizes=(2, 4, 8), fixed=128, seeds=32, examples=8, c
 class Bench:
     """Verdicts on implementations of one claimed recipe along one axis, all on the same draws."""
 
-    def __init__(self, claims, axis, *, seed):
-        grows = derive(claims, Observable(quantity="stream")).along("depth") is None
-        wide = SQUARED if claims.optimizer.loss == "mse" else WIDTH
-        self.claims, self.axis = claims, axis
+    def __init__(self, against, axis, *, seed):
+        grows = derive(against, Observable(quantity="stream")).along("depth") is None
+        wide = SQUARED if against.optimizer.loss == "mse" else WIDTH
+        self.against, self.axis = against, axis
         self.sweep = wide if axis == "width" else GROWTH if grows else DEPTH
         self.draws = self.drawn(seed=seed, data="digits")
-        self.values = FiniteSize.of(claims, self.sweep)
-        self.predictions = {each: derive(claims, each) for each in observables(claims.block.layers)}
+        self.values = FiniteSize.of(against, self.sweep)
+        self.predictions = {each: derive(against, each) for each in observables(against.block.layers)}
 
     def drawn(self, *, seed, data):
         """Members of the sweep, drawn from a seed of the test's own."""
         width, depth = self.sweep.shapes()[-1]
-        sizes = {"width": width, "depth": depth, "layers": self.claims.block.layers}
+        sizes = {"width": width, "depth": depth, "layers": self.against.block.layers}
         return draw_ensemble(
             seed=seed, members=range(self.sweep.seeds), data=data, examples=self.sweep.examples, **sizes
         )

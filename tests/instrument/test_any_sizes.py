@@ -20,7 +20,7 @@ from powercount.strategies import drawn_recipes, drawn_sweeps
 
 
 @pytest.mark.parametrize("axis", AXES)
-def test_no_sizes_make_a_recipe_contradict_itself(axis, ledger, pytestconfig):
+def test_no_sizes_make_a_recipe_contradict_itself(axis, powercount_laws, pytestconfig):
     """No verdict is CONTRADICTS; each UNDECIDED one says what to do; a rate that is not gentle is refused in a line."""
     verdicts, wanted, refused, began = [], 0, [], time.process_time()
     night = pytestconfig.getoption("--night")
@@ -48,7 +48,7 @@ def test_no_sizes_make_a_recipe_contradict_itself(axis, ledger, pytestconfig):
 
     holds()
     spent = time.process_time() - began
-    ledger.tally(verdicts, f"any sizes along {axis}, {len(refused)} refused, {spent:.0f} CPU seconds")
+    powercount_laws.tally(verdicts, f"any sizes along {axis}, {len(refused)} refused, {spent:.0f} CPU seconds")
     assert len(verdicts) == wanted > 10
     assert all("--steps" in each for each in refused)
     assert len(refused) <= count / 4

@@ -135,11 +135,11 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("skewed_cell", CELLS if metafunc.config.getoption("--experiments") >= NIGHT else QUICK)
 
 
-def test_intervals_keep_their_word_on_skewed_members(skewed_cell, ledger, pytestconfig):
+def test_intervals_keep_their_word_on_skewed_members(skewed_cell, powercount_laws, pytestconfig):
     """Misses at most twice the nominal rate at 5 %, three times at 1e-3 and 1e-5; sampling error added, 4 sigma."""
     experiments = pytestconfig.getoption("--experiments")
     missed, seeds = misses(skewed_cell, experiments, np.random.default_rng(5))
     shown = ", ".join(f"{level:.0e}: {rate:.2e}" for level, rate in zip(LEVELS, missed, strict=True))
-    ledger.note(skewed_cell, f"{experiments} experiments, {seeds:.0f} seeds on average; misses at {shown}")
+    powercount_laws.note(skewed_cell, f"{experiments} experiments, {seeds:.0f} seeds on average; misses at {shown}")
     for level, allowed, rate in zip(LEVELS, ALLOWED, missed, strict=True):
         assert rate <= allowed * level + 4 * (allowed * level / experiments) ** 0.5

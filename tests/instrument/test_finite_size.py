@@ -38,7 +38,7 @@ NEAREST = {("ntk", 1, "gelu"): (0.38, 0.54), ("sp", 5, "gelu"): (0.33, 0.45)}
         ("sp", 5, "gelu"),
     ],
 )
-def test_finite_width_error_covers(name, layers, activation, ledger):
+def test_finite_width_error_covers(name, layers, activation, powercount_laws):
     """|measured - expected| <= error + noise at n = 32..256, and the constants are not idle: two cases need them."""
     recipe = named_recipe(name, layers=layers, activation=activation)
     sweep = Sweep(axis="width", sizes=(32, 64, 128, 256), fixed=3, seeds=128, most_seeds=128, data="gaussian")
@@ -49,7 +49,7 @@ def test_finite_width_error_covers(name, layers, activation, ledger):
         beyond = abs(found.slope - values.slope(observable)) - NOISE * found.fitted.standard_error
         gaps[observable] = beyond / values.error(observable)
     worst = max(gaps, key=lambda each: gaps[each])
-    ledger.note(
+    powercount_laws.note(
         f"{name} k={layers} {activation} n=32..256",
         f"error {values.error():.3f} (constants {FINITE_WIDTH}, {ALIGNED}); "
         f"largest gap beyond noise: {worst}, {gaps[worst]:.2f} of it",

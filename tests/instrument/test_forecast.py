@@ -14,7 +14,16 @@ from powercount.__main__ import AGREES, BAD_INPUT, main
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import QuestionError, observables
 from powercount.empirical.sweep import Sweep, measure
-from powercount.forecast import Forecast, Machine, announce, ledger, resampling, sweep_seconds, sweeps, trainings
+from powercount.forecast import (
+    Forecast,
+    Machine,
+    announce,
+    powercount_laws,
+    resampling,
+    sweep_seconds,
+    sweeps,
+    trainings,
+)
 
 # Rough by its own words: seconds differ twofold from run to run on a busy machine, and the model by as much.
 FACTOR = 4
@@ -65,8 +74,8 @@ def test_a_forecast_grows_with_the_work():
     assert " to " not in str(few)
     once, twice = (trainings([(1024, 16, 20, members, False)], 1) for members in (1, 2))
     assert twice.least == pytest.approx(2 * once.least)
-    assert ledger(["transfer:c18"] * 2, quick=False, processes=1).least == pytest.approx(
-        2 * ledger(["transfer:c18"], quick=False, processes=1).least
+    assert powercount_laws(["transfer:c18"] * 2, quick=False, processes=1).least == pytest.approx(
+        2 * powercount_laws(["transfer:c18"], quick=False, processes=1).least
     )
     assert resampling(200, 1000, 1).least == pytest.approx(2 * resampling(100, 1000, 1).least)
 

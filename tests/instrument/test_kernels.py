@@ -7,12 +7,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from powercount.claims.digits import spectral_slope
-from powercount.claims.spread import power_law_ratio
 from powercount.derivations.recipe import QuestionError
 from powercount.derivations.scaling_laws import sphere
 from powercount.derivations.scaling_laws.ridge import power_law
 from powercount.empirical.scaling_laws import kernels
+from powercount.ledger.digits import spectral_slope
+from powercount.ledger.spread import power_law_ratio
 
 DRAWS = 40_000
 # Double precision: sums of a dozen terms of order one, a small system solved.

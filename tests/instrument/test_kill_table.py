@@ -26,7 +26,7 @@ def kills(bench, implementation):
     """Whether some observable contradicts the implementation, on the bench or as ``verify`` would measure it."""
     if bench.contradicts(implementation):
         return True
-    return any(v.outcome == "CONTRADICTS" for v in verify_axis(implementation, bench.axis, claims=bench.claims))
+    return any(v.outcome == "CONTRADICTS" for v in verify_axis(implementation, bench.axis, against=bench.against))
 
 
 def pytest_generate_tests(metafunc):
@@ -38,16 +38,16 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("real_kills", [200 if night else 3])
 
 
-def table(claims, bench_of):
+def table(against, bench_of):
     """(how many mutants were tried by size of the move, the survivors)."""
     tried, survivors = Counter(), []
     for axis in AXES:
-        bench = bench_of(claims, axis, seed=11)
-        assert not bench.contradicts(claims)
-        for role, kind, of in claims.single_powers():
+        bench = bench_of(against, axis, seed=11)
+        assert not bench.contradicts(against)
+        for role, kind, of in against.single_powers():
             for shift in SHIFTS:
                 if of == axis:
-                    mutant = claims.shifted(role, kind, axis, shift)
+                    mutant = against.shifted(role, kind, axis, shift)
                     tried[abs(shift)] += 1
                     if not kills(bench, mutant):
                         survivors.append((abs(shift), mutant.name))
@@ -55,14 +55,14 @@ def table(claims, bench_of):
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_every_moved_power_is_contradicted(name, loss, bench_of, ledger):
+def test_every_moved_power_is_contradicted(name, loss, bench_of, powercount_laws):
     """Each of the 25 powers of a recipe, moved by 1/2 or 1/4 either way, contradicts some observable's claim.
 
     The README's line of the kill table is the one that was measured just now.
     """
     tried, survivors = table(named_recipe(name, optimizer=Optimizer(loss=loss)), bench_of)
     lost = Counter(size for size, _ in survivors)
-    ledger.note(
+    powercount_laws.note(
         f"{name}, {loss}",
         ", ".join(f"+-{size}: {tried[size] - lost[size]} of {tried[size]} contradicted" for size in sorted(tried)),
     )
@@ -76,25 +76,25 @@ def test_an_unmoved_recipe_survives_on_other_draws(bench_of):
     """The killer is no murderer: the claims' own implementation contradicts nothing on fresh draws."""
     bench = bench_of(named_recipe("completep"), "depth", seed=11)
     bench.draws = bench.drawn(seed=12, data="gaussian")
-    assert not bench.contradicts(bench.claims)
+    assert not bench.contradicts(bench.against)
 
 
-def test_wrong_powers_are_contradicted_after_real_steps(real_kills, ledger):
+def test_wrong_powers_are_contradicted_after_real_steps(real_kills, powercount_laws):
     """Powers drawn at random, moved by 1/2 or 1/4, contradict the claims of the recipe after one or five real steps."""
     draw, killed, survivors = random.Random(8), Counter(), []
     for _ in range(real_kills):
-        claims = named_recipe(
+        against = named_recipe(
             draw.choice(list(NAMED)), layers=draw.choice((1, 2)), activation=draw.choice(("relu", "tanh"))
         )
         axis, steps, shift = draw.choice(AXES), draw.choice((1, 5)), draw.choice(SHIFTS)
-        role, kind, _ = draw.choice([each for each in claims.single_powers() if each[2] == axis])
-        mutant = claims.shifted(role, kind, axis, shift)
-        sweep = default_sweep(claims, axis, steps=steps)
-        seen = verify_axis(mutant, axis, claims=claims, sweep=replace(sweep, most_seeds=64))
+        role, kind, _ = draw.choice([each for each in against.single_powers() if each[2] == axis])
+        mutant = against.shifted(role, kind, axis, shift)
+        sweep = default_sweep(against, axis, steps=steps)
+        seen = verify_axis(mutant, axis, against=against, sweep=replace(sweep, most_seeds=64))
         if any(verdict.outcome == "CONTRADICTS" for verdict in seen):
             killed[abs(shift)] += 1
         else:
-            survivors.append((abs(shift), f"{mutant.name}, {claims.block}, {axis}, T = {steps}"))
-    ledger.note(f"{real_kills} kills after real steps", f"{dict(killed)} contradicted; survivors {survivors}")
+            survivors.append((abs(shift), f"{mutant.name}, {against.block}, {axis}, T = {steps}"))
+    powercount_laws.note(f"{real_kills} kills after real steps", f"{dict(killed)} contradicted; survivors {survivors}")
     assert not [each for each in survivors if each[0] == Fraction(1, 2)]
     assert len(survivors) <= real_kills / 100

@@ -175,7 +175,7 @@ def test_dense_training_is_autograd(activation, loss, outputs, outside):
 
 
 @pytest.mark.parametrize("tied", [True, False])
-def test_particles_follow_the_exact_linear_trajectory(tied, ledger):
+def test_particles_follow_the_exact_linear_trajectory(tied, powercount_laws):
     """Three steps of linear blocks: particles beside the exact recursion, every covariance and output within 2 %."""
     run = Run(
         width=8192,
@@ -210,7 +210,9 @@ def test_particles_follow_the_exact_linear_trajectory(tied, ledger):
             there = torch.tensor(table, dtype=torch.float64)
             gaps[place] = gaps[place] + (here - there) / there.abs().max() / len(members)
     worst = max(float(gap.abs().max()) for gap in gaps)
-    ledger.note(f"linear, {'tied' if tied else 'decoupled'}, 3 steps", f"largest gap to the exact values {worst:.2%}")
+    powercount_laws.note(
+        f"linear, {'tied' if tied else 'decoupled'}, 3 steps", f"largest gap to the exact values {worst:.2%}"
+    )
     assert worst < 0.02
 
 

@@ -37,7 +37,7 @@ def squares_of(recipe, wanted, sweep, members):
     # up and down. Deep gelu has powers of 1/n beyond the first: |z_8|^4 has n Var(log) = 2 * 96.
     [(8, "relu", 0.5, 10), (8, "gelu", 2, 25), (5, "silu", 1, 10), (6, "tanh", 0.5, 0.5)],
 )
-def test_own_updates_of_deep_blocks_have_their_next_order(layers, activation, left, without, ledger):
+def test_own_updates_of_deep_blocks_have_their_next_order(layers, activation, left, without, powercount_laws):
     """n |log(measured / expected)| of every layer's own update at n = 128; without it the values are far off."""
     recipe = named_recipe("sp", layers=layers, activation=activation)
     wanted = [
@@ -54,20 +54,22 @@ def test_own_updates_of_deep_blocks_have_their_next_order(layers, activation, le
         plain = leading.error() * leading.own(leading.blocks[0], j) ** 2 * leading.signals[0][j - 1]
         missing = max(missing, width * abs(math.log(seen.mean() / plain)) / 2)
     worst = max(off, key=lambda each: off[each])
-    ledger.note(f"sp k={layers} {activation}", f"n log(rms) off by {off[worst]:.1f} ({worst}), {missing:.1f} without")
+    powercount_laws.note(
+        f"sp k={layers} {activation}", f"n log(rms) off by {off[worst]:.1f} ({worst}), {missing:.1f} without"
+    )
     assert len(off) == layers
     assert off[worst] < left
     assert missing > without
 
 
-def test_a_gradient_meets_what_made_the_slopes(ledger):
+def test_a_gradient_meets_what_made_the_slopes(powercount_laws):
     """gelu, k = 5: the first layer's own update at n = 64 is as expected, and would not be without what is met."""
     recipe, width = named_recipe("sp", layers=5, activation="gelu"), NARROW.sizes[-1]
     own, values = Observable(quantity="own-update", role="hidden1"), NextOrder(recipe, width, 1)
     seen = squares_of(recipe, [own], NARROW, MANY)[own]
     noise = NOISE * width * seen.std() / seen.mean() / MANY**0.5
     left, met = width * math.log(seen.mean() / values.mean_square(own)), values.alignment(0, 1)
-    ledger.note("sp k=5 gelu, own-update:1", f"n log {left:+.2f}, noise {noise:.2f}, of what is met {met:.2f}")
+    powercount_laws.note("sp k=5 gelu, own-update:1", f"n log {left:+.2f}, noise {noise:.2f}, of what is met {met:.2f}")
     assert abs(left) < noise
     assert met > 4 * noise
 

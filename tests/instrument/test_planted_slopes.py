@@ -72,7 +72,7 @@ def test_the_jackknife_of_a_mean_is_its_standard_error():
 
 @pytest.mark.parametrize("noise", [0.15, 0.8])
 @pytest.mark.parametrize("seeds", [8, 16, 32])
-def test_intervals_cover_at_their_stated_rate(seeds, noise, ledger):
+def test_intervals_cover_at_their_stated_rate(seeds, noise, powercount_laws):
     """The interval misses the truth in 1 - confidence of 4000 planted ensembles at most, within sampling error.
 
     The larger noise is that of the worst real cell: squares 3.5 times as spread as their mean, skewed as e^(1.6 x).
@@ -82,7 +82,7 @@ def test_intervals_cover_at_their_stated_rate(seeds, noise, ledger):
     for confidence in (0.9, 0.95, 0.99):
         missed = sum(not low <= -0.5 <= high for low, high in (fit.interval(confidence) for fit in fits)) / trials
         allowed = 1 - confidence
-        ledger.note(f"{seeds} seeds, noise {noise}", f"interval at {confidence:.0%} misses {missed:.2%}")
+        powercount_laws.note(f"{seeds} seeds, noise {noise}", f"interval at {confidence:.0%} misses {missed:.2%}")
         # Four binomial standard errors, and a tenth more for the curvature of the logarithm.
         assert missed < 1.1 * allowed + 4 * (allowed * confidence / trials) ** 0.5
 
@@ -102,7 +102,7 @@ def judged(squares, sizes, prediction, values, sweep):
 
 
 @pytest.mark.parametrize("noise", [0.05, 0.15])
-def test_false_alarm_and_miss_rates_of_judge(noise, ledger):
+def test_false_alarm_and_miss_rates_of_judge(noise, powercount_laws):
     """judge never contradicts a planted truth and never agrees with a rival 1/4 away, in 1000 ensembles each."""
     recipe = named_recipe("depth-mup")
     prediction = derive(recipe, Observable(quantity="own-update", role="hidden1"))
@@ -118,7 +118,7 @@ def test_false_alarm_and_miss_rates_of_judge(noise, ledger):
             for _ in range(trials)
         ]
         outcomes[name] = {outcome: found.count(outcome) / trials for outcome in ("AGREES", "CONTRADICTS", "UNDECIDED")}
-        ledger.note(f"noise {noise} per member", f"{name}: {outcomes[name]}")
+        powercount_laws.note(f"noise {noise} per member", f"{name}: {outcomes[name]}")
     assert outcomes["truth"]["CONTRADICTS"] == 0
     assert outcomes["rival +1/4"]["AGREES"] == outcomes["rival -1/4"]["AGREES"] == 0
     if noise < 0.1:

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from powercount.empirical.scaling_laws.fit import Asked, FitError, Interval, Losses, fit_axis, fit_joint
-from powercount.scaling_laws.regime import duality, regime
-from powercount.scaling_laws.table_file import read_table
+from powercount.tables.regime import duality, regime
+from powercount.tables.table_file import read_table
 
 ROOT = Path(__file__).parents[2]
 TABLES, RUNS = 200, 5

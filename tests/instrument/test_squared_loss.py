@@ -33,7 +33,7 @@ GROWTH = {"axis": "depth", "sizes": (2, 4, 8), "fixed": 128}
         ("mup", 2, "relu", GROWTH),
     ],
 )
-def test_what_the_next_order_leaves_is_declared(name, layers, activation, asked, ledger):
+def test_what_the_next_order_leaves_is_declared(name, layers, activation, asked, powercount_laws):
     """|log(measured / expected)| / 2 <= the declared relative error + noise, for every update at every size."""
     recipe = named_recipe(name, layers=layers, activation=activation, optimizer=Optimizer(loss="mse"))
     sweep = Sweep(**asked, data="gaussian")
@@ -59,7 +59,7 @@ def test_what_the_next_order_leaves_is_declared(name, layers, activation, asked,
             worst, held = max(worst, (gap - noise) / declared), held + 1
             without = max(without, (abs(np.log(seen.mean() / leading)) / 2 - noise) / declared)
     assert held == len(wanted) * len(sweep.sizes)
-    ledger.note(
+    powercount_laws.note(
         f"{name} k={layers} {activation}",
         f"beyond noise {worst:.2f} of the declared error at most; {without:.2f} of it without the next order",
     )

@@ -41,7 +41,7 @@ def alike(bench, one, other):
     return max((gap for gap in gaps if np.isfinite(gap)), default=0.0) < SAME
 
 
-def test_planted_powers_are_named(bench_of, pytestconfig, ledger):
+def test_planted_powers_are_named(bench_of, pytestconfig, powercount_laws):
     """At least 95 % of plants are named, first or among equals; an innocent comes first in at most 1 %."""
     draw, benches, counts = random.Random(3), {}, dict.fromkeys(("named", "innocent", "none", "not contradicted"), 0)
     plants, missed = pytestconfig.getoption("--plants"), []
@@ -50,24 +50,24 @@ def test_planted_powers_are_named(bench_of, pytestconfig, ledger):
         if key not in benches:
             benches[key] = bench_of(named_recipe(key[0], layers=key[1]), key[2], seed=21)
         bench = benches[key]
-        roles, kind = draw.choice(list(families(bench.claims, bench.axis)))
+        roles, kind = draw.choice(list(families(bench.against, bench.axis)))
         plant = Move(roles=roles, kind=kind, axis=bench.axis, shift=draw.choice(SHIFTS))
-        implementation = plant.applied(bench.claims)
+        implementation = plant.applied(bench.against)
         verdicts = bench.verdicts(implementation)
         if not any(verdict.outcome == "CONTRADICTS" for verdict in verdicts):
             counts["not contradicted"] += 1
             continue
-        found = explain(bench.claims, verdicts)
+        found = explain(bench.against, verdicts)
         if any(each.moves == (plant,) for each in found):
             counts["named"] += 1
         elif not found:
             counts["none"] += 1
-        elif alike(bench, found[0].applied(bench.claims), implementation):
+        elif alike(bench, found[0].applied(bench.against), implementation):
             counts["named"] += 1
         else:
             counts["innocent"] += 1
             missed.append(f"{key}: {plant} | {found[0]}")
-    ledger.note(f"{plants} plants", str(counts))
+    powercount_laws.note(f"{plants} plants", str(counts))
     seen = plants - counts["not contradicted"]
     # One of a small number may miss: what is asserted is a rate.
     assert counts["named"] >= NAMED_AT_LEAST * seen - 1
@@ -80,7 +80,7 @@ def test_six_mistakes_people_make(name, bench_of):
     claimed, axis, roles, kind, shift = MISTAKES[name]
     bench = bench_of(named_recipe(claimed), axis, seed=21)
     plant = Move(roles=roles, kind=kind, axis=axis, shift=Fraction(shift))
-    found = explain(bench.claims, bench.verdicts(plant.applied(bench.claims)))
+    found = explain(bench.against, bench.verdicts(plant.applied(bench.against)))
     assert found[0].moves == (plant,)
     letter = "n" if axis == "width" else "L"
     assert f"by {letter}^({-shift})" in found[0].remedy()
@@ -94,15 +94,15 @@ def test_two_moves_at_once_are_found(bench_of):
         Move(roles=("input",), kind="learning_rate", axis="width", shift=Fraction(-1, 2)),
         Move(roles=("hidden2",), kind="learning_rate", axis="width", shift=Fraction(1, 2)),
     )
-    implementation = plants[1].applied(plants[0].applied(bench.claims))
-    found = explain(bench.claims, bench.verdicts(implementation))
+    implementation = plants[1].applied(plants[0].applied(bench.against))
+    found = explain(bench.against, bench.verdicts(implementation))
     assert set(found[0].moves) == set(plants)
 
 
 def test_what_nothing_small_explains_is_left_unsaid(bench_of):
     """Measured slopes that no powers give: no suspect, rather than an innocent one."""
     bench = bench_of(named_recipe("mup"), "width", seed=21)
-    verdicts = bench.verdicts(bench.claims)
+    verdicts = bench.verdicts(bench.against)
     generator = np.random.default_rng(0)
     scattered = []
     for verdict in verdicts:
@@ -122,4 +122,4 @@ def test_what_nothing_small_explains_is_left_unsaid(bench_of):
             )
             scattered.append(judge(verdict.prediction, measurement, finite_size=bench.values))
     assert len(scattered) > 10
-    assert explain(bench.claims, scattered) == []
+    assert explain(bench.against, scattered) == []

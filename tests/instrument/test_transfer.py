@@ -10,7 +10,6 @@ import torch
 
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import Optimizer, QuestionError
-from powercount.dynamics.transfer import Plan, expected_slope
 from powercount.empirical.activations import ACTIVATION
 from powercount.empirical.data import CLASSES
 from powercount.empirical.dynamics.rates import (
@@ -27,6 +26,7 @@ from powercount.empirical.dynamics.rates import (
 from powercount.empirical.dynamics.transfer import SPLIT_RATE, Run, TransferError, examples_of, train_rates
 from powercount.empirical.ensemble import seed_of
 from powercount.empirical.network import build
+from powercount.studies.transfer import Plan, expected_slope
 
 # Two float64 programs for the same sum differ by rounding, and 5 steps near the edge multiply it: far below this.
 ROUNDING = {"rtol": 1e-9, "atol": 1e-11}

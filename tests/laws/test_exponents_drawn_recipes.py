@@ -23,7 +23,7 @@ LAYERS = 3  # in a default run, for its time; a night draws up to eight
 
 
 @pytest.mark.parametrize("axis", AXES)
-def test_drawn_recipes_follow_their_derived_exponents(axis, ledger, quick, pytestconfig):
+def test_drawn_recipes_follow_their_derived_exponents(axis, powercount_laws, quick, pytestconfig):
     """Every observable ~ n^a L^b with the derived (a, b), for anything the command accepts."""
     verdicts, wanted, began = [], 0, time.process_time()
     count, night = pytestconfig.getoption("--recipes"), pytestconfig.getoption("--night")
@@ -46,7 +46,7 @@ def test_drawn_recipes_follow_their_derived_exponents(axis, ledger, quick, pytes
 
     holds()
     spent = time.process_time() - began
-    counts = ledger.tally(verdicts, f"what is accepted, along {axis}, {spent:.0f} CPU seconds")
+    counts = powercount_laws.tally(verdicts, f"what is accepted, along {axis}, {spent:.0f} CPU seconds")
     assert len(verdicts) == wanted > 10
     # Of few verdicts one recipe's worth may be undecided: what is asserted is a rate.
     assert counts["UNDECIDED"] <= MOST_UNDECIDED * len(verdicts) + (0 if night else 8)

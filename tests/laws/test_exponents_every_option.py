@@ -81,7 +81,7 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("option", options, ids=[str(each) for each in options])
 
 
-def test_every_option_is_held(option, ledger):
+def test_every_option_is_held(option, powercount_laws):
     """No verdict on a recipe by its own claims is CONTRADICTS; a rare one is UNDECIDED, and says what would decide."""
     optimizer = Optimizer(loss=option.loss)
     recipe = named_recipe(option.name, layers=option.layers, activation=option.activation, optimizer=optimizer)
@@ -91,7 +91,9 @@ def test_every_option_is_held(option, ledger):
     assert len(verdicts) == len(observables(option.layers))
     counts = Counter(verdict.outcome for verdict in verdicts)
     measurement = verdicts[0].measurement
-    ledger.note(str(option), f"{dict(counts)}, {measurement.seeds} seeds, {measurement.cpu_seconds:.1f} CPU seconds")
+    powercount_laws.note(
+        str(option), f"{dict(counts)}, {measurement.seeds} seeds, {measurement.cpu_seconds:.1f} CPU seconds"
+    )
     for verdict in verdicts:
         assert verdict.outcome != "CONTRADICTS", verdict.story()
         assert verdict.outcome == "AGREES" or "would decide" in verdict.because or "further apart" in verdict.because

@@ -17,7 +17,7 @@ from powercount.recipes import default_sweep, verify_axis
 from powercount.verdict import judge
 
 
-def test_no_power_of_depth_and_the_growth_at_finite_depth(growing_case, measured, ledger):
+def test_no_power_of_depth_and_the_growth_at_finite_depth(growing_case, measured, powercount_laws):
     """No observable has a power of L at alpha = 0, and each grows as its infinite-width value does."""
     recipe, asked = growing_case.recipe, observables(growing_case.recipe.block.layers)
     assert len(asked) == 12 + 4 * recipe.block.layers
@@ -27,7 +27,7 @@ def test_no_power_of_depth_and_the_growth_at_finite_depth(growing_case, measured
         why = "saturates" if recipe.block.activation in ("erf", "tanh") else "faster than any power"
         assert prediction.vanishes or why in str(prediction.reason("depth"))
         verdict = judge(prediction, measured(growing_case, "depth")[observable])
-        ledger.agrees(verdict, str(growing_case))
+        powercount_laws.agrees(verdict, str(growing_case))
 
 
 def test_the_local_power_of_the_growth_itself_grows():
@@ -41,10 +41,10 @@ def test_the_local_power_of_the_growth_itself_grows():
     assert local[2] > 2 * local[1]
 
 
-def test_twin_growth_sees_a_quarter_power_of_depth(ledger):
+def test_twin_growth_sees_a_quarter_power_of_depth(powercount_laws):
     """muP with L^(1/4) on the first hidden rate: the growth at finite depth is not the one derived."""
-    claims = named_recipe("mup")
-    implementation = claims.shifted("hidden1", "learning_rate", "depth", Fraction(1, 4))
+    against = named_recipe("mup")
+    implementation = against.shifted("hidden1", "learning_rate", "depth", Fraction(1, 4))
     asked = [Observable(quantity="own-update", role="hidden1")]
-    (verdict,) = verify_axis(implementation, "depth", claims=claims, asked=asked)
-    ledger.contradicts(verdict, implementation.name)
+    (verdict,) = verify_axis(implementation, "depth", against=against, asked=asked)
+    powercount_laws.contradicts(verdict, implementation.name)

@@ -17,31 +17,31 @@ from powercount.verdict import judge
 CLAIMS = named_recipe("depth-mup")
 
 
-def test_own_updates_follow_their_rate_and_gradient(case, axis, measured, ledger):
+def test_own_updates_follow_their_rate_and_gradient(case, axis, measured, powercount_laws):
     """|m_j dW_j z_j| ~ L^(c_j - alpha) in width-muP, and the input and readout their own powers."""
     asked = [each for each in observables(case.recipe.block.layers) if each.quantity == "own-update"]
     assert len(asked) == case.recipe.block.layers + 2
     for observable in asked:
         prediction = derive(case.recipe, observable)
-        ledger.agrees(judge(prediction, measured(case, axis)[observable]), str(case))
+        powercount_laws.agrees(judge(prediction, measured(case, axis)[observable]), str(case))
 
 
 @pytest.mark.parametrize("axis", AXES)
-def test_twin_own_update_sees_the_first_rate(axis, broken, ledger):
+def test_twin_own_update_sees_the_first_rate(axis, broken, powercount_laws):
     """|m_1 dW_1 z_1| moves with the learning rate of hidden1 alone."""
     observable = observable_named("own-update:1", 2)
     implementation = broken("hidden1", "learning_rate", axis)
-    (verdict,) = verify_axis(implementation, axis, claims=CLAIMS, asked=[observable])
-    ledger.contradicts(verdict, implementation.name)
+    (verdict,) = verify_axis(implementation, axis, against=CLAIMS, asked=[observable])
+    powercount_laws.contradicts(verdict, implementation.name)
 
 
 @pytest.mark.parametrize("axis", AXES)
-def test_twin_own_update_sees_the_multiplier_squared(axis, broken, ledger):
+def test_twin_own_update_sees_the_multiplier_squared(axis, broken, powercount_laws):
     """|m_2 dW_2 z_2| moves with the square of the multiplier of hidden2."""
     observable = observable_named("own-update:2", 2)
     implementation = broken("hidden2", "multiplier", axis)
-    (verdict,) = verify_axis(implementation, axis, claims=CLAIMS, asked=[observable])
-    ledger.contradicts(verdict, implementation.name)
+    (verdict,) = verify_axis(implementation, axis, against=CLAIMS, asked=[observable])
+    powercount_laws.contradicts(verdict, implementation.name)
 
 
 @pytest.mark.parametrize(

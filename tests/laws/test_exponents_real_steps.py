@@ -32,23 +32,23 @@ CASES = [
     CASES,
     ids=[f"{name} along {axis}, T = {steps}" for name, axis, steps, _ in CASES],
 )
-def test_real_steps_follow_the_exponents_of_one_step(name, axis, steps, block, ledger):
+def test_real_steps_follow_the_exponents_of_one_step(name, axis, steps, block, powercount_laws):
     """After T steps of torch.optim.SGD each observable keeps its power of n or L, and what vanishes is zero."""
     recipe = named_recipe(name, **block)
     verdicts = verify_axis(recipe, axis, sweep=default_sweep(recipe, axis, steps=steps))
     assert len(verdicts) == len(observables(recipe.block.layers))
     for verdict in verdicts:
-        ledger.agrees(verdict, f"{name}, {steps} real steps")
+        powercount_laws.agrees(verdict, f"{name}, {steps} real steps")
 
 
-def test_twin_real_steps_see_a_wrong_rate(ledger):
+def test_twin_real_steps_see_a_wrong_rate(powercount_laws):
     """L^(-1/4) on the first hidden rate of completep shows in its own update after real steps."""
-    claims = named_recipe("completep")
-    implementation = claims.shifted("hidden1", "learning_rate", "depth", Fraction(-1, 4))
+    against = named_recipe("completep")
+    implementation = against.shifted("hidden1", "learning_rate", "depth", Fraction(-1, 4))
     asked = [observable_named("own-update:1", 2)]
-    sweep = default_sweep(claims, "depth", steps=3)
-    (verdict,) = verify_axis(implementation, "depth", claims=claims, asked=asked, sweep=sweep)
-    ledger.contradicts(verdict, implementation.name)
+    sweep = default_sweep(against, "depth", steps=3)
+    (verdict,) = verify_axis(implementation, "depth", against=against, asked=asked, sweep=sweep)
+    powercount_laws.contradicts(verdict, implementation.name)
 
 
 @pytest.mark.parametrize("name", ["sp", "completep"])
@@ -79,7 +79,7 @@ def test_what_starts_at_zero_is_refused_after_the_first_step():
 
 
 @pytest.mark.parametrize(("name", "own"), [("mup", 0), ("sp", -1)])
-def test_a_zero_readout_moves_hidden_matrices_from_the_second_step_on(name, own, ledger):
+def test_a_zero_readout_moves_hidden_matrices_from_the_second_step_on(name, own, powercount_laws):
     """g = m^2 lambda chi h after the first step: mup as ever, sp with own updates of n^-1 in place of n^(-1/2)."""
     recipe = named_recipe(name)
     bounded = replace(recipe, parametrization=replace(recipe.parametrization, branch=Fraction(-1, 2)))
@@ -94,13 +94,13 @@ def test_a_zero_readout_moves_hidden_matrices_from_the_second_step_on(name, own,
     for verdict in verdicts:
         assert verdict.outcome != "CONTRADICTS", verdict.story()
         assert abs(verdict.measurement.slope - verdict.expected) < verdict.resolution
-    ledger.tally(verdicts, f"{name} with a zero readout, two real steps")
+    powercount_laws.tally(verdicts, f"{name} with a zero readout, two real steps")
     wrong = zero.shifted("hidden1", "learning_rate", "width", Fraction(-1, 2))
-    (verdict,) = verify_axis(wrong, "width", claims=zero, asked=asked[:1], sweep=sweep)
-    ledger.contradicts(verdict, wrong.name)
+    (verdict,) = verify_axis(wrong, "width", against=zero, asked=asked[:1], sweep=sweep)
+    powercount_laws.contradicts(verdict, wrong.name)
 
 
-def test_a_zero_readout_is_zero_at_the_first_step(ledger):
+def test_a_zero_readout_is_zero_at_the_first_step(powercount_laws):
     """One real step of a zero readout: hidden matrices stay where they are to the last bit, the readout moves."""
     zero = with_zero(named_recipe("mup"), "readout")
     verdicts = verify_axis(zero, "width", sweep=default_sweep(zero, "width", steps=1))
@@ -108,4 +108,4 @@ def test_a_zero_readout_is_zero_at_the_first_step(ledger):
     assert states["own-update:1"] == states["feature-update"] == "zero"
     assert states["own-update:readout"] == states["output-update"] == "measured"
     for verdict in verdicts:
-        ledger.agrees(verdict, "mup with a zero readout, one real step")
+        powercount_laws.agrees(verdict, "mup with a zero readout, one real step")

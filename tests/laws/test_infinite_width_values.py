@@ -23,7 +23,7 @@ SWEEP = Sweep(axis="depth", sizes=(4, 16, 64), fixed=512, data="gaussian", examp
 
 
 @pytest.mark.parametrize("layers", [1, 2])
-def test_values_of_wide_nets(layers, ledger):
+def test_values_of_wide_nets(layers, powercount_laws):
     """rms at n = 512 over its infinite-width value lies in [0.97, 1.03], for every observable of depth-muP."""
     recipes = {name: named_recipe("depth-mup", layers=layers, activation=name) for name in ("linear", "relu")}
     wanted = [each for each in observables(layers) if str(each) != "feature-update@readout"]
@@ -44,7 +44,7 @@ def test_values_of_wide_nets(layers, ledger):
         }
         assert len(ratios) == len(SWEEP.sizes) * (11 + 4 * layers)
         worst = max(ratios, key=lambda key: abs(math.log(ratios[key])))
-        ledger.note(
+        powercount_laws.note(
             f"{name} k={layers} n=512 L=4..64",
             f"{len(ratios)} values; furthest from 1: {worst[0]} at L = {worst[1]}, ratio {ratios[worst]:.3f}",
         )

@@ -30,7 +30,10 @@ else:
 ROOT = Path(__file__).parents[2]
 LIST = Path(__file__).with_name("mutants.toml")
 # As in pyproject.toml: what is installed where.
-LAYOUT = {"gate": "powercount", "derivations": "powercount/derivations", "empirical": "powercount/empirical"}
+LAYOUT = {
+    "gate": "powercount",
+    **{name: f"powercount/{name}" for name in ("derivations", "empirical", "ledger", "studies", "tables")},
+}
 PASSED, FAILED, WRONG_COPY = 0, 1, 70
 LONGEST = 600  # seconds of one mutant's tests: one that never ends is noticed too
 START = """\

@@ -18,6 +18,7 @@ import powercount
 from powercount import named_recipe, observable_named
 
 ROOT = Path(__file__).parents[2]
+ROOMS = ("derivations", "empirical", "ledger", "studies", "tables")
 SIZES = (4, 8, 16, 32)
 STREAM = observable_named("stream", 2)
 OWN_UPDATE = observable_named("own-update:1", 2)
@@ -160,7 +161,7 @@ ignore_missing_imports = true
 def checker(tmp_path_factory):
     """Check a user's file strictly, beside the package laid out as in the wheel; (exit code, what was printed)."""
     site, folder = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("user")
-    for source, place in (("gate", "."), ("derivations", "derivations"), ("empirical", "empirical")):
+    for source, place in (("gate", "."), *((name, name) for name in ROOMS)):
         shutil.copytree(ROOT / source, site / "powercount" / place, dirs_exist_ok=True)
     (folder / "mypy.ini").write_text(CONFIG)
 

@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 
 from powercount.__main__ import AGREES, BAD_INPUT, main
-from powercount.claims.claim import ALONE
-from powercount.claims.command import _code
-from powercount.claims.figures import FIGURES
-from powercount.claims.finding import Evidence, from_estimate, judgement
-from powercount.claims.page import FOLDER, PAGE, page_text
-from powercount.claims.record import command_of, decided_by, finding_row, read_record, recorded, write_record
-from powercount.claims.register import CLAIMS
 from powercount.empirical.fit import Estimate
-from powercount.study import Study
+from powercount.ledger.claim import ALONE
+from powercount.ledger.command import _code
+from powercount.ledger.figures import FIGURES
+from powercount.ledger.finding import Evidence, from_estimate, judgement
+from powercount.ledger.page import FOLDER, PAGE, page_text
+from powercount.ledger.record import command_of, decided_by, finding_row, read_record, recorded, write_record
+from powercount.ledger.register import CLAIMS
+from powercount.studies.study import Study
 
 ROOT = Path(__file__).parents[2]
 VERDICTS = {"confirmed", "refuted", "conditional", "undecided"}

@@ -112,7 +112,7 @@ def test_the_python_interface_refuses_the_same_powers():
         measure(far, [], sweep)
     for recipe, claims in ((far, None), (named_recipe("mup"), far)):
         with pytest.raises(QuestionError, match="hidden1 learning_rate width = 1000"):
-            verify_axis(recipe, "width", claims=claims, sweep=sweep)
+            verify_axis(recipe, "width", against=claims, sweep=sweep)
     with pytest.raises(QuestionError, match="hidden1 learning_rate width = 1000"):
         build(far, width=8, depth=2, seed=0)
     with pytest.raises(QuestionError, match="branch depth = 1000"):

@@ -303,7 +303,7 @@ def fault(line, code, out, err, spent):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_input_gets_an_exception_out(kind, request, ledger, monkeypatch, tmp_path):
+def test_no_input_gets_an_exception_out(kind, request, powercount_laws, monkeypatch, tmp_path):
     """Every example ends with a documented code; what is refused is refused soon, in one line, in little memory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -322,7 +322,7 @@ def test_no_input_gets_an_exception_out(kind, request, ledger, monkeypatch, tmp_
     finally:
         signal.signal(signal.SIGALRM, previous)
     grown = peak() - before
-    ledger.note(
+    powercount_laws.note(
         kind,
         f"{wanted} examples: exit codes {dict(sorted(codes.items()))}, the slowest {slowest:.1f} CPU seconds, "
         f"{grown / 2**20:.0f} MiB more than before",

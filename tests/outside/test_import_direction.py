@@ -20,6 +20,7 @@ import powercount.derivations
 import powercount.empirical
 
 ROOT = Path(__file__).parents[2]
+ROOMS = ("derivations", "empirical", "ledger", "studies", "tables")
 SHARED = {"powercount.derivations", "powercount.derivations.recipe"}
 PROBE = "import json, sys\n{code}\nprint(json.dumps(sorted(sys.modules)), file=sys.stderr)"
 
@@ -50,7 +51,7 @@ def lint(tmp_path_factory):
     It reads files only, laid out as in the wheel: it does not find those of an editable install.
     """
     site = tmp_path_factory.mktemp("site")
-    for folder, place in (("gate", "."), ("derivations", "derivations"), ("empirical", "empirical")):
+    for folder, place in (("gate", "."), *((name, name) for name in ROOMS)):
         shutil.copytree(ROOT / folder, site / "powercount" / place, dirs_exist_ok=True)
     command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()", "--no-cache"]
 

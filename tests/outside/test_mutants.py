@@ -26,8 +26,8 @@ DECIDES = (
     "gate/plugin.py",
     "gate/recipes.py",
     "gate/explain.py",
-    "gate/claims/finding.py",
-    "gate/scaling_laws/regime.py",
+    "ledger/finding.py",
+    "tables/regime.py",
 )
 
 

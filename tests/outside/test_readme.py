@@ -11,12 +11,12 @@ import pytest
 
 from powercount import __main__ as command
 from powercount.__main__ import AGREES, BAD_INPUT, CONTRADICTS, INTERRUPTED, UNDECIDED
-from powercount.claims.record import recorded
 from powercount.derivations import recipe as question
 from powercount.derivations.dynamics.first_step import first_step, first_step_limit
 from powercount.derivations.named import NAMED, named_recipe
 from powercount.derivations.recipe import ACTIVATIONS, MOST_DENOMINATOR, MOST_LAYERS, MOST_POWER
 from powercount.door import CRASHED
+from powercount.ledger.record import recorded
 from powercount.recipe_file import read_recipe
 from powercount.verdict import FALSE_ALARM, RIVAL, SUITE_BUDGET, VERDICTS_IN_SUITE
 

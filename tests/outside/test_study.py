@@ -17,7 +17,7 @@ import pytest
 
 from powercount import study as module
 from powercount.__main__ import BAD_INPUT, main
-from powercount.study import CELL, PART, PROBE, Cell, Study, StudyError, check_folder, compute
+from powercount.studies.study import CELL, PART, PROBE, Cell, Study, StudyError, check_folder, compute
 
 FUNCTION = "fractions:Fraction"
 # What the scripts below ask for: squares, slowly, two groups at a time in processes of their own.
@@ -39,8 +39,8 @@ DRIVER = """
 import json, sys
 from pathlib import Path
 import slow
-from powercount.study import Study
-from powercount.workers import spread
+from powercount.studies.study import Study
+from powercount.studies.workers import spread
 
 if __name__ == "__main__":
     folder, log, jobs = sys.argv[1:]
@@ -186,9 +186,9 @@ def test_a_cell_of_other_code_is_not_read(tmp_path, monkeypatch):
         keys.add(Cell.of(function, {}).key)
 
     note("lent:one")
-    note("powercount.study:sources")
+    note("powercount.studies.study:sources")
     (package / "__init__.py").write_text("def one():\n    return 2\n")
-    note("powercount.study:sources")
+    note("powercount.studies.study:sources")
     monkeypatch.setattr(module, "PACKAGES", ())
     note("lent:one")
     (package / "__init__.py").write_text("def one():\n    return 3\n")
@@ -202,7 +202,7 @@ def test_a_cell_of_other_code_is_not_read(tmp_path, monkeypatch):
 
 def test_the_package_itself_is_in_the_key():
     """Meta: the digest reads every folder of the package, wherever it is installed from."""
-    for package in ("powercount.claims.lasso", "powercount.derivations.scale", "powercount.empirical.fit"):
+    for package in ("powercount.ledger.lasso", "powercount.derivations.scale", "powercount.empirical.fit"):
         parent = package.rpartition(".")[0]
         roots = [Path(place) for name in module.PACKAGES for place in sys.modules[name].__path__]
         file = Path(__import__(package, fromlist=["x"]).__file__)

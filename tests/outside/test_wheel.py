@@ -12,7 +12,10 @@ from zipfile import ZipFile
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = {"gate": "powercount", "derivations": "powercount/derivations", "empirical": "powercount/empirical"}
+FOLDERS = {
+    "gate": "powercount",
+    **{name: f"powercount/{name}" for name in ("derivations", "empirical", "ledger", "studies", "tables")},
+}
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 
 
@@ -39,14 +42,14 @@ def information(wheel):
 
 
 def test_it_holds_every_module_and_nothing_else(wheel, information):
-    """powercount/ with the three folders' modules, the record and py.typed, beside the dist-info; nothing else."""
+    """powercount/ with its folders' modules, the record and py.typed, beside the dist-info; nothing else."""
     modules = {
         f"{place}/{path.relative_to(ROOT / folder)}"
         for folder, place in FOLDERS.items()
         for path in (ROOT / folder).rglob("*.py")
     }
     found = {name for name in wheel.namelist() if not name.startswith(information)}
-    assert found == modules | {"powercount/py.typed", "powercount/claims/record.json"}
+    assert found == modules | {"powercount/py.typed", "powercount/ledger/record.json"}
     assert "powercount/derivations/recipe.py" in found
 
 

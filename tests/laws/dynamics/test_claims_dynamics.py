@@ -9,13 +9,13 @@ from fractions import Fraction
 
 import pytest
 
-from powercount.claims.claim import ABSTRACT, ALONE, NFD
-from powercount.claims.coupling import ADVANCED, OUTPUT, gap_slope, reading, sweep
-from powercount.claims.finding import from_estimate, judgement
-from powercount.claims.record import recorded
-from powercount.claims.register import CLAIMS, claim_named
-from powercount.claims.runs import ratio_of_means
-from powercount.study import Study
+from powercount.ledger.claim import ABSTRACT, ALONE, NFD
+from powercount.ledger.coupling import ADVANCED, OUTPUT, gap_slope, reading, sweep
+from powercount.ledger.finding import from_estimate, judgement
+from powercount.ledger.record import recorded
+from powercount.ledger.register import CLAIMS, claim_named
+from powercount.ledger.runs import ratio_of_means
+from powercount.studies.study import Study
 
 pytestmark = pytest.mark.xdist_group("dynamics")
 FIRST_STEP = ("C14", "C15-ii", "C15-iii", "C15-iv", "C15-v", "C15-vii", "C15-viii", "C15-ix", "C15-x")
@@ -32,11 +32,11 @@ def study(tmp_path_factory):
     return Study(quick=True, folder=tmp_path_factory.mktemp("dynamics"))
 
 
-def measured(name, study, ledger):
+def measured(name, study, powercount_laws):
     """The evidence of a quick measurement, noted piece by piece."""
     evidence = claim_named(name).evidence(study)
     for each in evidence:
-        ledger.note(
+        powercount_laws.note(
             f"{name}, {each.condition}",
             f"{each.part}: claimed {each.claimed}, predicted {each.predicted}, expected here {each.expected:+.3f}, "
             f"measured {each.measured:+.3f} [{each.low:+.3f}, {each.high:+.3f}], {each.outcome}",
@@ -45,20 +45,20 @@ def measured(name, study, ledger):
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_a_quick_measurement_gives_the_verdict(name, study, ledger):
+def test_a_quick_measurement_gives_the_verdict(name, study, powercount_laws):
     """One layer's coupling vanishes, its sum over depth does not, whatever is trained and wherever the activation is.
 
     Only through covariances does the output's first step agree. The verdict is the one in the record.
     """
-    evidence = measured(name, study, ledger)
+    evidence = measured(name, study, powercount_laws)
     assert judgement(evidence) == FOUND.get(name, "confirmed")
     assert recorded()[name]["verdict"] == judgement(evidence)
 
 
 @pytest.mark.parametrize("name", PARTLY)
-def test_a_quick_measurement_decides_nothing_otherwise(name, study, ledger):
+def test_a_quick_measurement_decides_nothing_otherwise(name, study, powercount_laws):
     """Pieces of evidence that are decided have the outcome of the record under the same activation and net."""
-    evidence, rows = measured(name, study, ledger), recorded()[name]["evidence"]
+    evidence, rows = measured(name, study, powercount_laws), recorded()[name]["evidence"]
     decided = [each for each in evidence if each.outcome != "UNDECIDED"]
     assert decided
     for each in decided:

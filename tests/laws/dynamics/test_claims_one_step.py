@@ -6,16 +6,16 @@ from fractions import Fraction
 
 import pytest
 
-from powercount.claims.exponents import powers
-from powercount.claims.finding import judgement
-from powercount.claims.register import CLAIMS, claim_named
-from powercount.claims.symmetry import PRINTED_R, exponent_r, is_stable, moved
 from powercount.derivations.dynamics.blocks import blocks_at
 from powercount.derivations.named import named_recipe
 from powercount.empirical.dynamics.equivalence import output_difference
 from powercount.empirical.dynamics.spectral import spectral_along_width
 from powercount.empirical.fit import fit_slope
-from powercount.study import Study
+from powercount.ledger.exponents import powers
+from powercount.ledger.finding import judgement
+from powercount.ledger.register import CLAIMS, claim_named
+from powercount.ledger.symmetry import PRINTED_R, exponent_r, is_stable, moved
+from powercount.studies.study import Study
 
 CONFIRMED = ("C1", "C2", "C3", "C3'", "C4", "C5", "C6", "C7", "C8", "C9", "C10", "C11", "C12", "C13")
 CONFIRMED_IN_WIDTH = ("C23", "C24", "C25", "C28")
@@ -25,11 +25,11 @@ VERDICT = dict.fromkeys((*CONFIRMED, *CONFIRMED_IN_WIDTH), "confirmed") | dict.f
 
 
 @pytest.mark.parametrize("name", VERDICT)
-def test_claim_has_the_verdict_found_for_it(name, ledger):
+def test_claim_has_the_verdict_found_for_it(name, powercount_laws):
     """Derive, measure and judge the claim on its quick sizes."""
     evidence = claim_named(name).evidence(Study(quick=True))
     found = judgement(evidence)
-    ledger.note(f"claim {name}", f"{found}, {len(evidence)} pieces of evidence")
+    powercount_laws.note(f"claim {name}", f"{found}, {len(evidence)} pieces of evidence")
     assert found == VERDICT[name], [each.as_row() for each in evidence if each.outcome != "AGREES"]
 
 

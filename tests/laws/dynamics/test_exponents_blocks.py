@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-from powercount.claims.blocks import FRACTIONS, double_limit, log_slope
-from powercount.claims.finding import from_estimate
 from powercount.derivations.dynamics.blocks import block_power, blocks_at
 from powercount.empirical.dynamics.blocks import (
     Training,
@@ -25,6 +23,8 @@ from powercount.empirical.dynamics.blocks import (
 from powercount.empirical.ensemble import Ensemble, draw_ensemble
 from powercount.empirical.fit import jackknife
 from powercount.empirical.training import in_double, train
+from powercount.ledger.blocks import FRACTIONS, double_limit, log_slope
+from powercount.ledger.finding import from_estimate
 
 HALF, ONE = Fraction(1, 2), Fraction(1)
 DEPTHS = (16, 32, 64, 128)
@@ -55,12 +55,14 @@ QUANTITIES = {"linearisation": ("remainder", "change"), "second-over-first": ("s
 
 @pytest.mark.parametrize("alpha", [HALF, ONE])
 @pytest.mark.parametrize("key", QUANTITIES)
-def test_orders_follow_their_powers_of_depth(alpha, key, measured, ledger):
+def test_orders_follow_their_powers_of_depth(alpha, key, measured, powercount_laws):
     """Linearisation ~ L^(alpha - 1), summed second over first order ~ L^(2 (alpha - 1)), after three steps."""
     top, bottom = (measured[alpha][name] for name in QUANTITIES[key])
     predicted = Fraction(str(block_power(blocks_at(alpha, (2 * alpha - 1,) * 2, "tanh"), key)))
     found = judged(log_slope(DEPTHS, top, bottom), predicted, key)
-    ledger.note(f"{key}, alpha = {alpha}", f"predicted {predicted}, measured {found.measured:+.3f}: {found.outcome}")
+    powercount_laws.note(
+        f"{key}, alpha = {alpha}", f"predicted {predicted}, measured {found.measured:+.3f}: {found.outcome}"
+    )
     assert found.outcome == "AGREES", found
 
 
@@ -79,7 +81,7 @@ def test_twin_one_step_leaves_a_residue_alone(measured):
 
 
 @pytest.mark.parametrize(("alpha", "power"), [(HALF, HALF), (ONE, ONE)])
-def test_increments_keep_a_random_walk_at_one_half_alone(alpha, power, ledger):
+def test_increments_keep_a_random_walk_at_one_half_alone(alpha, power, powercount_laws):
     """The trained stream moves by epsilon^(1/2) at alpha = 1/2 and epsilon at alpha = 1; the other is contradicted."""
     recipe = blocks_at(alpha, (2 * alpha - 1,), "tanh")
     training = Training(width=32, members=48, steps=3, rate=1.0)
@@ -91,7 +93,9 @@ def test_increments_keep_a_random_walk_at_one_half_alone(alpha, power, ledger):
         where = {"part": "increments", "condition": "tanh, gaussian", "allowance": error, "rival": float(HALF)}
         return from_estimate(estimate, claim, claim, **where).outcome
 
-    ledger.note(f"increments, alpha = {alpha}", f"epsilon^{power}, measured {estimate.value:.3f}: {says(power)}")
+    powercount_laws.note(
+        f"increments, alpha = {alpha}", f"epsilon^{power}, measured {estimate.value:.3f}: {says(power)}"
+    )
     assert says(power) == "AGREES"
     assert says(ONE if power == HALF else HALF) == "CONTRADICTS"
 

@@ -13,15 +13,15 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from powercount.claims.claim import ALONE
-from powercount.claims.finding import SMALL, falls, from_estimate, moves
-from powercount.claims.register import CLAIMS
 from powercount.derivations.dynamics.transfer import best_rate
 from powercount.derivations.named import named_recipe
-from powercount.dynamics.transfer import Plan, Setting, expected_slope, run_transfer, speed_allowance, transfer_row
 from powercount.empirical.dynamics.rates import depth_slope, readings, train_grid
 from powercount.empirical.dynamics.transfer import Run
-from powercount.study import Study
+from powercount.ledger.claim import ALONE
+from powercount.ledger.finding import SMALL, falls, from_estimate, moves
+from powercount.ledger.register import CLAIMS
+from powercount.studies.study import Study
+from powercount.studies.transfer import Plan, Setting, expected_slope, run_transfer, speed_allowance, transfer_row
 from powercount.verdict import CONFIDENCE
 
 WIDTH, DEPTHS, MEMBERS = 64, (2, 4, 8, 16, 32), range(16)
@@ -63,27 +63,29 @@ def spoken(evidence):
 
 
 @pytest.mark.parametrize("name", ["depth-mup", "depth-mup-sqrt", "completep"])
-def test_the_speed_follows_one_over_the_moving_share(name, ledger):
+def test_the_speed_follows_one_over_the_moving_share(name, powercount_laws):
     """Hidden alone: L^0 under depth-mup and completep, L^(-1/2) with sqrt(L) on the first rate."""
     recipe = named_recipe(name, activation="tanh")
     evidence = judged(recipe, recipe)
-    ledger.note(f"{name}, speed", spoken(evidence))
+    powercount_laws.note(f"{name}, speed", spoken(evidence))
     assert evidence.outcome == "AGREES", evidence
 
 
-def test_twin_the_speed_sees_a_wrong_rate(ledger):
+def test_twin_the_speed_sees_a_wrong_rate(powercount_laws):
     """L^(1/4) on the first hidden rate of depth-mup moves the speed by enough to be contradicted."""
     implementation = CLAIMED.shifted("hidden1", "learning_rate", "depth", Fraction(1, 4))
     evidence = judged(CLAIMED, implementation)
-    ledger.note(f"twin: {implementation.name}, speed", spoken(evidence))
+    powercount_laws.note(f"twin: {implementation.name}, speed", spoken(evidence))
     assert evidence.outcome == "CONTRADICTS", evidence
 
 
-def test_the_edge_falls_under_the_correction(ledger):
+def test_the_edge_falls_under_the_correction(powercount_laws):
     """Every matrix moving, sqrt(L) on the first rate lowers the edge of stability, which depth-mup was to hold."""
     slope = slope_of(named_recipe("depth-mup-sqrt", activation="tanh"), "all", "edge", FAST)
     low, high = slope.interval(CONFIDENCE)
-    ledger.note("depth-mup-sqrt, edge", f"slope {slope.value:+.3f}, [{low:+.3f}, {high:+.3f}] at one error in 100 000")
+    powercount_laws.note(
+        "depth-mup-sqrt, edge", f"slope {slope.value:+.3f}, [{low:+.3f}, {high:+.3f}] at one error in 100 000"
+    )
     assert falls(low, high) == "AGREES"
 
 

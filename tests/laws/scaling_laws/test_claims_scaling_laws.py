@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from powercount.claims.finding import judgement
-from powercount.claims.record import recorded
-from powercount.claims.register import CLAIMS, claim_named
-from powercount.study import Study
+from powercount.ledger.finding import judgement
+from powercount.ledger.record import recorded
+from powercount.ledger.register import CLAIMS, claim_named
+from powercount.studies.study import Study
 
 QUICK = tuple(claim.id for claim in CLAIMS if claim.check.split(":")[0] in ("spectra", "ridge", "width", "resolution"))
 
@@ -18,11 +18,11 @@ def test_there_are_claims_to_measure():
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_a_quick_measurement_gives_the_recorded_verdict(name, ledger):
+def test_a_quick_measurement_gives_the_recorded_verdict(name, powercount_laws):
     """The verdict computed from fewer seeds and sizes is the one in the record."""
     evidence = claim_named(name).evidence(Study(quick=True))
     found = judgement(evidence)
-    ledger.note(f"claim {name}", f"{found}, {len(evidence)} pieces of evidence")
+    powercount_laws.note(f"claim {name}", f"{found}, {len(evidence)} pieces of evidence")
     assert found == recorded()[name]["verdict"], [each.as_row() for each in evidence if each.outcome != "AGREES"]
 
 

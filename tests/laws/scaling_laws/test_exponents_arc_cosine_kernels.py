@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from powercount.claims.sphere import CLAIMED, data_exponent
-from powercount.study import Study
+from powercount.ledger.sphere import CLAIMED, data_exponent
+from powercount.studies.study import Study
 
 STUDY = Study(quick=True)
 
 
 @pytest.mark.parametrize("kind", CLAIMED)
-def test_loss_falls_with_the_singularity_of_the_kernel(kind, ledger):
+def test_loss_falls_with_the_singularity_of_the_kernel(kind, powercount_laws):
     """alpha_D = alpha_K within its interval; the twin, the other kernel's exponent, is contradicted."""
     found = data_exponent(STUDY, kind, CLAIMED[kind])
-    ledger.note(
+    powercount_laws.note(
         kind,
         f"predicted {found.predicted}, expected {found.expected:+.3f}, measured {found.measured:+.3f} "
         f"[{found.low:+.3f}, {found.high:+.3f}]",

@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import pytest
 
-from powercount.claims import digits
-from powercount.claims.finding import SMALL, from_side, judgement, stays
-from powercount.claims.record import recorded
-from powercount.study import Study
+from powercount.ledger import digits
+from powercount.ledger.finding import SMALL, from_side, judgement, stays
+from powercount.ledger.record import recorded
+from powercount.studies.study import Study
 
 STUDY = Study(quick=True)
 
 
-def note(ledger, each):
+def note(powercount_laws, each):
     """One line of the report."""
     seen = f"{each.measured:.3f} [{each.low:.3f}, {each.high:.3f}]"
-    ledger.note(each.condition, f"{each.part} {seen}, claimed {each.claimed}, by all eigenvalues {each.predicted}")
+    powercount_laws.note(
+        each.condition, f"{each.part} {seen}, claimed {each.claimed}, by all eigenvalues {each.predicted}"
+    )
 
 
-def test_white_targets_have_the_spectrum_s_exponent_in_the_data_alone(ledger):
+def test_white_targets_have_the_spectrum_s_exponent_in_the_data_alone(powercount_laws):
     """alpha_D = alpha_K and alpha_P is not, as in the record of all images."""
     evidence = digits.l2_digits(STUDY)
     for each in evidence:
-        note(ledger, each)
+        note(powercount_laws, each)
     outcomes = [each["outcome"] for each in recorded()["L2'"]["evidence"] if each["condition"].startswith("8 x 8")]
     assert [each.outcome for each in evidence] == outcomes == ["AGREES", "CONTRADICTS", "CONTRADICTS"]
 
@@ -37,10 +39,10 @@ def classes():
     return digits.l13_digits(STUDY)
 
 
-def test_classes_have_the_exponents_of_all_eigenvalues(classes, ledger):
+def test_classes_have_the_exponents_of_all_eigenvalues(classes, powercount_laws):
     """Both within an eighth of the deterministic equivalent, alpha_D above alpha_P as it says."""
     for each in classes:
-        note(ledger, each)
+        note(powercount_laws, each)
         assert each.outcome != "CONTRADICTS"
         assert abs(each.measured - each.expected) < SMALL
     in_data, in_features = classes
@@ -59,12 +61,12 @@ def test_twin_alpha_k_is_not_the_exponent_of_the_classes(classes):
         assert pure - each.high > 1 / 3
 
 
-def test_classes_joined_and_noise(ledger):
+def test_classes_joined_and_noise(powercount_laws):
     """Five classes in place of ten leave alpha_D; noise on the pixels lowers it: the verdict is the recorded one."""
     found = digits.l10(STUDY)
     for each in found:
         seen = f"{each.measured:+.3f} [{each.low:+.3f}, {each.high:+.3f}]"
-        ledger.note(each.part, f"{seen}, expected {each.expected:+.3f}")
+        powercount_laws.note(each.part, f"{seen}, expected {each.expected:+.3f}")
     assert judgement(found) == recorded()["L10"]["verdict"] == "confirmed"
 
 

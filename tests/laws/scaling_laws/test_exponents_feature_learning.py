@@ -13,10 +13,6 @@ import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from powercount.claims import learning
-from powercount.claims.finding import from_estimate, judgement
-from powercount.claims.learning import EARLY, EASY, HARD, LATE, compute_slope, exponent, flows, gap, local_slope
-from powercount.claims.register import CLAIMS
 from powercount.derivations.scaling_laws.learning import compute_at
 from powercount.empirical.scaling_laws.flow import (
     by_autograd,
@@ -26,7 +22,11 @@ from powercount.empirical.scaling_laws.flow import (
     reduced_trajectory,
     ripple,
 )
-from powercount.study import Study
+from powercount.ledger import learning
+from powercount.ledger.finding import from_estimate, judgement
+from powercount.ledger.learning import EARLY, EASY, HARD, LATE, compute_slope, exponent, flows, gap, local_slope
+from powercount.ledger.register import CLAIMS
+from powercount.studies.study import Study
 
 HALF = Fraction(1, 2)
 # Each example is four tasks in one flow, which costs what one does.
@@ -66,7 +66,7 @@ def curves():
 CASES = [(beta, gamma) for beta in (*HARD, *EASY) for gamma in (0.0, 1.0, 100.0)]
 
 
-def test_drawn_tasks_follow_the_derived_exponent(ledger, quick):
+def test_drawn_tasks_follow_the_derived_exponent(powercount_laws, quick):
     """For any beta but near 1 and any gamma the local exponent late, t = 1e16 to 1e18, is chi within its error."""
     errors = []
 
@@ -81,14 +81,16 @@ def test_drawn_tasks_follow_the_derived_exponent(ledger, quick):
             assert judged(found, exponent(beta, gamma), beta, gamma) == "AGREES", (beta, gamma, found)
 
     holds()
-    ledger.note(f"{len(errors)} drawn tasks", f"chi within its declared error, at most {max(errors):.4f}")
+    powercount_laws.note(f"{len(errors)} drawn tasks", f"chi within its declared error, at most {max(errors):.4f}")
 
 
-def test_the_exponent_at_moderate_times(curves, ledger):
+def test_the_exponent_at_moderate_times(curves, powercount_laws):
     """At t = 1e4 to 1e6 chi is seen to .02 at beta = 1/4, 1/2, 3/4 and 3/2, lazy and rich."""
     for place, (beta, gamma) in enumerate(CASES):
         found = local_slope(beta, gamma, EARLY, curves, place)
-        ledger.note(f"beta={beta} gamma={gamma:g}", f"{found.slope:.4f}, derived {float(exponent(beta, gamma)):.4f}")
+        powercount_laws.note(
+            f"beta={beta} gamma={gamma:g}", f"{found.slope:.4f}, derived {float(exponent(beta, gamma)):.4f}"
+        )
         assert abs(found.slope - float(exponent(beta, gamma))) < ASKED
         assert judged(found, exponent(beta, gamma), beta, gamma) == "AGREES"
 
@@ -130,11 +132,11 @@ def test_twin_of_the_compute_optimal_exponent():
 @pytest.mark.parametrize(
     "claim", [each for each in CLAIMS if each.check.startswith("learning:")], ids=lambda claim: claim.id
 )
-def test_claims_are_confirmed(claim, ledger):
+def test_claims_are_confirmed(claim, powercount_laws):
     """Every claim of the register, in its quick version, holds under all its conditions."""
     evidence = claim.evidence(Study(quick=True, seed=5))
     worst = max(evidence, key=lambda each: abs(each.measured - each.expected))
-    ledger.note(
+    powercount_laws.note(
         claim.id, f"{len(evidence)} numbers; furthest: {worst.part}: {worst.measured:.5g}, {worst.expected:.5g}"
     )
     assert judgement(evidence) == "confirmed", [each for each in evidence if each.outcome != "AGREES"]

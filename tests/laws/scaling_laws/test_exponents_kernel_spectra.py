@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from powercount.claims.finding import from_estimate
-from powercount.claims.ridge import Setting
-from powercount.claims.runs import mean, mean_of, slope_expected, slope_of
-from powercount.claims.spectra import CLOSEST, EXACT, size_allowance
 from powercount.derivations.scaling_laws import ridge, spectra
 from powercount.empirical.scaling_laws.features import draws, one_sided_losses, white_losses
+from powercount.ledger.finding import from_estimate
+from powercount.ledger.ridge import Setting
+from powercount.ledger.runs import mean, mean_of, slope_expected, slope_of
+from powercount.ledger.spectra import CLOSEST, EXACT, size_allowance
 
 MODES, SIZES, MEMBERS = 512, (32, 48, 64, 96, 128), 24
 seeds = st.integers(0, 2**32 - 1)

@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from powercount.claims import lasso
-from powercount.claims.finding import from_estimate, judgement
-from powercount.claims.lasso import CLOSEST, Problem
-from powercount.claims.record import recorded
-from powercount.claims.register import CLAIMS
-from powercount.claims.runs import mean_of
 from powercount.derivations.scaling_laws import lasso as derived
 from powercount.empirical.scaling_laws.lasso import minimizers, problem, trained_net
-from powercount.study import Study
+from powercount.ledger import lasso
+from powercount.ledger.finding import from_estimate, judgement
+from powercount.ledger.lasso import CLOSEST, Problem
+from powercount.ledger.record import recorded
+from powercount.ledger.register import CLAIMS
+from powercount.ledger.runs import mean_of
+from powercount.studies.study import Study
 
 pytestmark = pytest.mark.xdist_group("lasso")
 GAP = 1e-12
@@ -79,12 +79,12 @@ def test_twin_state_evolution_alone_is_seen():
 
 
 @pytest.mark.parametrize("name", [claim.id for claim in CLAIMS if claim.check.startswith("lasso:")])
-def test_a_quick_measurement_gives_the_recorded_verdict(name, study, ledger):
+def test_a_quick_measurement_gives_the_recorded_verdict(name, study, powercount_laws):
     """The verdict computed from fewer members and sizes is the one in the record."""
     (claim,) = (claim for claim in CLAIMS if claim.id == name)
     evidence = claim.evidence(study)
     found = judgement(evidence)
-    ledger.note(f"claim {name}", f"{found}, {len(evidence)} pieces of evidence")
+    powercount_laws.note(f"claim {name}", f"{found}, {len(evidence)} pieces of evidence")
     assert found == recorded()[name]["verdict"], [each.as_row() for each in evidence if each.outcome != "AGREES"]
 
 

@@ -10,10 +10,10 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from powercount.claims.finding import judgement
-from powercount.claims.record import recorded
-from powercount.claims.spread import BETWEEN, l24, ratio_slope
-from powercount.study import Study
+from powercount.ledger.finding import judgement
+from powercount.ledger.record import recorded
+from powercount.ledger.spread import BETWEEN, l24, ratio_slope
+from powercount.studies.study import Study
 
 EIGHTHS = {"max_denominator": 8}
 HALF = Fraction(1, 2)
@@ -34,20 +34,24 @@ def test_ratio_falls_where_many_modes_are_left(capacity, rough, smooth, seed):
         assert ratio_slope(study, source, capacity, derived - HALF).outcome == "CONTRADICTS"
 
 
-def test_half_way_the_exponent_is_a_quarter(ledger):
+def test_half_way_the_exponent_is_a_quarter(powercount_laws):
     """e = 1/4 at a = 2 b + 3/4, where a hundred samples have a slope of -1/3; a constant ratio is contradicted."""
     study = Study(quick=True)
     found = ratio_slope(study, *BETWEEN, Fraction(-1, 4))
-    ledger.note("e = 1/4", f"slope {found.measured:+.3f} [{found.low:+.3f}, {found.high:+.3f}], {found.expected:+.3f}")
+    powercount_laws.note(
+        "e = 1/4", f"slope {found.measured:+.3f} [{found.low:+.3f}, {found.high:+.3f}], {found.expected:+.3f}"
+    )
     assert (found.predicted, found.outcome) == ("-1/4", "AGREES")
     assert ratio_slope(study, *BETWEEN, 0, of_limit=False).outcome == "CONTRADICTS"
 
 
-def test_the_claim_of_a_constant_ratio(ledger):
+def test_the_claim_of_a_constant_ratio(powercount_laws):
     """sigma/mu constant: for easy targets alone; with few test points the slope on digits is closer to zero."""
     found = l24(Study(quick=True))
     for each in found:
-        ledger.note(each.condition, f"slope of sigma/mu {each.measured:+.3f} [{each.low:+.3f}, {each.high:+.3f}]")
+        powercount_laws.note(
+            each.condition, f"slope of sigma/mu {each.measured:+.3f} [{each.low:+.3f}, {each.high:+.3f}]"
+        )
     assert judgement(found) == recorded()["L24"]["verdict"] == "conditional"
     every, few = found[-2:]
     assert every.high < few.low < few.high < 0

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from powercount.claims.resolution import interpolation
-from powercount.study import Study
+from powercount.ledger.resolution import interpolation
+from powercount.studies.study import Study
 
 STUDY = Study(quick=True, seed=5)
 CASES = [("nearest-l1", 1), ("nearest-l1", 3), ("nearest-mse", 2), ("linear-mse", 1), ("linear-mse", 2)]
 
 
 @pytest.mark.parametrize(("kind", "dimension"), CASES, ids=[f"{kind} d={d}" for kind, d in CASES])
-def test_error_falls_with_the_distance_to_the_nearest_point(kind, dimension, ledger):
+def test_error_falls_with_the_distance_to_the_nearest_point(kind, dimension, powercount_laws):
     """The slope is -p/d at these sizes, within its own interval; the next order's is outside."""
     found = interpolation(STUDY, kind, dimension)
-    ledger.note(
+    powercount_laws.note(
         f"{kind}, d = {dimension}",
         f"predicted {found.predicted}, measured {found.measured:+.3f} [{found.low:+.3f}, {found.high:+.3f}]",
     )

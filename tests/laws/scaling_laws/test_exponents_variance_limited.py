@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from powercount.claims.finding import from_estimate
-from powercount.claims.runs import mean, mean_of, slope_of
-from powercount.claims.spectra import CLOSEST, FEWER, GAPS, excesses
-from powercount.study import Study
+from powercount.ledger.finding import from_estimate
+from powercount.ledger.runs import mean, mean_of, slope_of
+from powercount.ledger.spectra import CLOSEST, FEWER, GAPS, excesses
+from powercount.studies.study import Study
 
 STUDY = Study(quick=True, seed=11)
 
 
 @pytest.mark.parametrize("of_samples", [True, False], ids=["D", "P"])
-def test_excess_falls_as_one_over(of_samples, ledger):
+def test_excess_falls_as_one_over(of_samples, powercount_laws):
     """The slope against M - m - 1 is -1, and its twin of -3/4 is contradicted; the value at each size is exact."""
     rows = excesses(STUDY, of_samples=of_samples)
     measured = slope_of(mean, rows, GAPS)
     asked = {"part": "slope", "condition": "white", "rival": CLOSEST}
     low, high = measured.interval(0.95)
-    ledger.note("D" if of_samples else "P", f"slope of the excess {measured.value:+.3f} [{low:+.3f}, {high:+.3f}], -1")
+    powercount_laws.note(
+        "D" if of_samples else "P", f"slope of the excess {measured.value:+.3f} [{low:+.3f}, {high:+.3f}], -1"
+    )
     assert from_estimate(measured, -1, -1, **asked).outcome == "AGREES"
     assert from_estimate(measured, -0.75, -0.75, **asked).outcome == "CONTRADICTS"
     for place, gap in enumerate(GAPS):

@@ -1,0 +1,221 @@
+r"""Claims about the exponents of one step, each derived again and measured on two activations and two kinds of data.
+
+Symbols: alpha, a branch is multiplied by L^(-alpha); c_j, the power of L on the rate of internal layer j; Tensor
+Programs VI writes gamma = alpha - c for one-layer blocks under SGD, since it normalises gradients. The number a
+claim gives is what its source prints; the derived one comes from ``derive``; the two are compared only where the
+derived one is seen to hold (``from_verdict``).
+
+Where a claim says that no power holds (C1' at alpha < 1/2), it is judged by the local power itself: over later
+depths it must exceed the one over earlier depths by an eighth at least; under any power law the two are equal.
+
+Assumptions: width-muP on digits or Gaussian inputs, SGD, one infinitesimal step from initialization. Worked line:
+depth-mup has alpha = 1/2 and c_1 = 0, so own-update:1 ~ L^(c_1 - alpha) = L^(-1/2), as arXiv 2512.21075 prints.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from fractions import Fraction
+from functools import cache
+from typing import Final
+
+from powercount.derivations.dynamics.blocks import blocks_at
+from powercount.derivations.named import named_recipe
+from powercount.derivations.predict import derive
+from powercount.derivations.recipe import Axis, Recipe, observable_named
+from powercount.empirical.fit import Estimate
+from powercount.empirical.sweep import Sweep
+from powercount.ledger.finding import Evidence, from_side, from_verdict, grows
+from powercount.recipes import WIDTHS, default_sweep, verify_axis
+from powercount.studies.study import Study
+from powercount.verdict import Verdict
+
+HALF: Final = Fraction(1, 2)
+CONDITIONS: Final = (("relu", "digits"), ("tanh", "gaussian"))
+QUICK_DEPTHS: Final = (4, 8, 16, 32)
+QUICK_WIDTHS: Final = WIDTHS[:3]
+EARLY: Final = (2, 4, 8)
+LATE: Final = (16, 32, 64)
+ALPHA_GAMMA: Final = ((HALF, HALF), (Fraction(1), Fraction(0)), (HALF, Fraction(1, 4)), (Fraction(3, 4), HALF))
+MORE_ALPHA_GAMMA: Final = ((Fraction(3, 4), Fraction(1, 4)), (HALF, Fraction(1)), (Fraction(1), Fraction(-1, 2)))
+
+
+def conditions(study: Study) -> tuple[tuple[str, str], ...]:
+    """(activation, data) of every condition a claim is tried under; a quick study takes the first."""
+    return CONDITIONS[:1] if study.quick else CONDITIONS
+
+
+def sweep_of(study: Study, recipe: Recipe, axis: Axis, data: str) -> Sweep:
+    """The sizes a claim is measured on: those of the laws, or about half of them in a quick study."""
+    whole = replace(default_sweep(recipe, axis), data=data, seed=study.seed)
+    if not study.quick:
+        return whole
+    if axis == "width":
+        return replace(whole, sizes=QUICK_WIDTHS)
+    return replace(whole, sizes=QUICK_DEPTHS, fixed=64, most_seeds=64)
+
+
+def quantities(layers: int) -> tuple[str, ...]:
+    """The observables some claim asks for, so that one measurement of a recipe serves all claims."""
+    shares = (f"{what}@hidden1" for what in ("feature-update", "output-update"))
+    own = (f"own-update:{role}" for role in ("input", *range(1, layers + 1), "readout"))
+    total = ("total-update:1",) if layers > 1 else ()
+    return ("branch-sum", "feature-update", "output-update", *shares, *own, *total)
+
+
+@cache
+def _verdicts(recipe: Recipe, sweep: Sweep, names: tuple[str, ...]) -> dict[str, Verdict]:
+    asked = [observable_named(name, recipe.block.layers) for name in names]
+    return {str(each.prediction.observable): each for each in verify_axis(recipe, sweep.axis, asked=asked, sweep=sweep)}
+
+
+def verdicts(recipe: Recipe, sweep: Sweep, names: tuple[str, ...] = ()) -> Mapping[str, Verdict]:
+    """The laws' verdicts on one recipe along one axis, by observable; measured once however many claims ask."""
+    found = _verdicts(replace(recipe, name=""), sweep, names or quantities(recipe.block.layers))
+    return {name: replace(each, prediction=derive(recipe, each.prediction.observable)) for name, each in found.items()}
+
+
+def powers(
+    study: Study,
+    recipe: Recipe,
+    claimed: Mapping[str, Fraction | int],
+    label: str = "",
+    names: tuple[str, ...] = (),
+) -> list[Evidence]:
+    """Evidence for claimed powers of L under one recipe, condition by condition; ``label`` tells recipes apart.
+
+    ``names`` limits what is measured, for a recipe that no other claim asks about.
+    """
+    found = []
+    for activation, data in conditions(study):
+        here = replace(recipe, block=replace(recipe.block, activation=activation))
+        seen = verdicts(here, sweep_of(study, here, "depth", data), names)
+        for name, power in claimed.items():
+            part = f"{name}, {label or recipe.name}"
+            found.append(from_verdict(seen[name], power, part=part, condition=f"{activation}, {data}"))
+    return found
+
+
+def unstable(study: Study) -> Iterator[tuple[str, str, Verdict, Verdict]]:
+    """(label, condition, verdict over early depths, verdict over late depths) of branch-sum at alpha < 1/2."""
+    sizes = Sweep(axis="depth", sizes=EARLY, fixed=64 if study.quick else 128, most_seeds=64)
+    for layers in (1, 2):
+        for alpha in (Fraction(1, 4),) if study.quick else (Fraction(0), Fraction(1, 4)):
+            for activation, data in CONDITIONS:
+                recipe = blocks_at(alpha, (Fraction(0),) * layers, activation)
+                # Two seeds, so that the two slopes share no draw and their errors add as squares.
+                early = replace(sizes, data=data, seed=study.seed)
+                late = replace(early, sizes=LATE, seed=study.seed + 1)
+                one, other = (verdicts(recipe, each, ("branch-sum",))["branch-sum"] for each in (early, late))
+                yield f"k = {layers}, alpha = {alpha}", f"{activation}, {data}", one, other
+
+
+def c1(study: Study) -> list[Evidence]:
+    """Stable at initialization iff alpha >= 1/2: branches sum to L^(1/2 - alpha), and grow for alpha below 1/2."""
+    found = []
+    for layers in (1, 2):
+        for alpha in (HALF, Fraction(1)):
+            recipe = blocks_at(alpha, (Fraction(0),) * layers)
+            label = f"k = {layers}, alpha = {alpha}"
+            found += powers(study, recipe, {"branch-sum": HALF - alpha}, label, ("branch-sum",))
+    for label, condition, _, late in unstable(study):
+        found.append(
+            from_side(
+                late.measurement.fitted,
+                grows,
+                part=f"branch-sum grows, {label}",
+                condition=condition,
+                claimed="grows",
+                predicted="grows",
+                expected=late.expected,
+            )
+        )
+    return found
+
+
+def c1_no_power(study: Study) -> list[Evidence]:
+    """Below 1/2 no power of L holds: the local power itself grows, by which a power law is told apart.
+
+    Derived for activations of order |y|; a bounded one adds branches of bounded size, whose sum is L^(1/2 - alpha).
+    """
+    found = []
+    for label, condition, early, late in unstable(study):
+        slopes = early.measurement.fitted, late.measurement.fitted
+        grown = Estimate(
+            value=slopes[1].value - slopes[0].value,
+            standard_error=math.hypot(*(each.standard_error for each in slopes)),
+            freedom=min(each.freedom for each in slopes),
+        )
+        found.append(
+            from_side(
+                grown,
+                grows,
+                part=f"growth of branch-sum's local power, {label}",
+                condition=condition,
+                claimed="no power",
+                predicted=early.predicted or "no power",
+                expected=late.expected - early.expected,
+            )
+        )
+    return found
+
+
+def c2(study: Study) -> list[Evidence]:
+    """One-layer blocks move the stream by L^(1 - alpha - gamma): stable and nontrivial iff alpha + gamma = 1."""
+    pairs = ALPHA_GAMMA[:3] if study.quick else ALPHA_GAMMA + MORE_ALPHA_GAMMA
+    found = []
+    for alpha, gamma in pairs:
+        claimed = {"feature-update@hidden1": 1 - alpha - gamma}
+        label = f"alpha = {alpha}, gamma = {gamma}"
+        found += powers(study, blocks_at(alpha, (alpha - gamma,)), claimed, label, tuple(claimed))
+    return found
+
+
+def c3(study: Study) -> list[Evidence]:
+    """The collapse: the first internal layer's own update falls as L^(-1/2) under depth-mup."""
+    return powers(study, named_recipe("depth-mup"), {"own-update:1": -HALF})
+
+
+def c3_total(study: Study) -> list[Evidence]:
+    """The whole change of the first preactivation does not collapse: it inherits the stream's."""
+    return powers(study, named_recipe("depth-mup"), {"total-update:1": 0})
+
+
+def c4(study: Study) -> list[Evidence]:
+    """The second internal layer's own update falls as L^(-1/2) too."""
+    return powers(study, named_recipe("depth-mup"), {"own-update:2": -HALF})
+
+
+def c5(study: Study) -> list[Evidence]:
+    """sqrt(L) on the first internal rate makes its own update of order one again."""
+    return powers(study, named_recipe("depth-mup-sqrt"), {"own-update:1": 0})
+
+
+def c6(study: Study) -> list[Evidence]:
+    """The same rule makes the first internal matrix's share of stream and output grow as L^(1/2)."""
+    return powers(
+        study, named_recipe("depth-mup-sqrt"), {"feature-update@hidden1": HALF, "output-update@hidden1": HALF}
+    )
+
+
+def c8(study: Study) -> list[Evidence]:
+    """CompleteP: internal layers, stream and output all move by order one at any depth."""
+    names: Iterable[str] = ("own-update:1", "own-update:2", "feature-update", "output-update")
+    return powers(study, named_recipe("completep"), dict.fromkeys(names, 0))
+
+
+def c9(study: Study) -> list[Evidence]:
+    """At alpha = 1 the random part of the branches at initialization falls as L^(-1/2)."""
+    return powers(study, named_recipe("completep"), {"branch-sum": -HALF})
+
+
+def c10(study: Study) -> list[Evidence]:
+    """Along the stable line c = 2 alpha - 1 a block moves by L^(alpha - 1): of order one only at alpha = 1."""
+    found = []
+    for alpha in (HALF, Fraction(3, 4), Fraction(1)):
+        recipe = blocks_at(alpha, (2 * alpha - 1,) * 2)
+        claimed = {"own-update:1": alpha - 1, "own-update:2": alpha - 1}
+        found += powers(study, recipe, claimed, f"alpha = {alpha}")
+    return found

@@ -1,0 +1,223 @@
+r"""Claims about width: the exponent r of any parametrization, tables of rates, equal trajectories, spectral norms.
+
+Symbols: a, b, c, powers of n as a role writes them, multiplier n^(-a), initial standard deviation n^(-b), rate n^(-c).
+
+Tensor Programs IV prints, for one rate n^(-c) everywhere,
+    r = min(a_out + b_out, 2 a_out + c) + c - 1 + min_l [2 a_l + 1(l = input)],   dx^L ~ n^(-r),
+for stable parametrizations: feature learning if and only if r = 0, a kernel if r > 0. Parametrizations are drawn among
+the stable ones, in quarters, where the first minimum is its first member, so that one step shows it already.
+
+Two SGD runs are the same run where (a, b, c) and (a + theta, b - theta, c - 2 theta) start from the same draws. The
+ratio of their outputs' difference to the output is rounding, and is told from what c - theta, Adam's rule, would give.
+
+Assumptions: fixed depth 3, SGD, one infinitesimal step but for C25. Worked line: NTK has a_out = 1/2, b_out = c = 0 and
+a_l = 1/2, so r = 1/2 + 0 - 1 + 1 = 1/2: a kernel, whose features move by n^(-1/2).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from functools import cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from powercount.derivations.dynamics.spectral import claimed_power, finite_weight_norm, step_power, weight_power
+from powercount.derivations.named import named_recipe
+from powercount.derivations.recipe import Block, Parametrization, Power, Recipe, Role
+from powercount.empirical.data import CLASSES, FEATURES
+from powercount.empirical.dynamics.equivalence import output_difference
+from powercount.empirical.dynamics.spectral import spectral_along_width
+from powercount.empirical.fit import fit_slope, least_squares_weights
+from powercount.empirical.sweep import Sweep
+from powercount.finite_size import FiniteSize
+from powercount.ledger.exponents import HALF, conditions, sweep_of, verdicts
+from powercount.ledger.finding import Evidence, from_estimate, from_verdict
+from powercount.ledger.runs import exact
+from powercount.studies.study import Study
+
+Powers = tuple[Fraction, Fraction, Fraction]
+
+QUARTER: Final = Fraction(1, 4)
+ZERO: Final = Fraction(0)
+ONE: Final = Fraction(1)
+DRAWN: Final = 8
+QUICK_DRAWN: Final = 3
+# (a, b, c) of input, hidden and readout: Everett et al. (arXiv 2407.05872), the rows of SGD.
+EVERETT: Final[dict[str, tuple[Powers, Powers, Powers]]] = {
+    "SP": ((ZERO, ZERO, -HALF), (ZERO, HALF, HALF), (ZERO, HALF, ONE)),
+    "NTK": ((ZERO, ZERO, -HALF), (HALF, ZERO, -HALF), (HALF, ZERO, ZERO)),
+    "muP": ((-HALF, HALF, ZERO), (ZERO, HALF, ZERO), (HALF, HALF, ZERO)),
+    "MFP": ((ZERO, ZERO, -ONE), (HALF, ZERO, -ONE), (ONE, ZERO, -ONE)),
+}
+# The rows of Tensor Programs IV, table 1, that a net of this depth has: (a, b, c) and the r it prints.
+PRINTED_R: Final[dict[str, tuple[Fraction, tuple[Powers, Powers, Powers]]]] = {
+    "SP": (HALF, ((ZERO, ZERO, ONE), (ZERO, HALF, ONE), (ZERO, HALF, ONE))),
+    "NTK": (HALF, ((ZERO, ZERO, ZERO), (HALF, ZERO, ZERO), (HALF, ZERO, ZERO))),
+    "muP": (ZERO, ((-HALF, HALF, ZERO), (ZERO, HALF, ZERO), (HALF, HALF, ZERO))),
+}
+SHIFTED: Final = ("sp", "mup", "depth-mup-sqrt", "completep")
+# Two float64 programs for one number: 1e-16 an operation, some 1e3 of them in a row.
+ROUNDING: Final = 1e-12
+MEMBERS: Final = 96
+
+
+def abc(name: str, powers: tuple[Powers, Powers, Powers], activation: str) -> Recipe:
+    """The recipe of (a, b, c) for input, hidden and readout, with branches of L^(-1/2)."""
+
+    def role(a: Fraction, b: Fraction, c: Fraction) -> Role:
+        return Role(multiplier=Power(width=-a), init_std=Power(width=-b), learning_rate=Power(width=-c))
+
+    first, hidden, last = (role(*three) for three in powers)
+    made = Parametrization(input=first, hidden=(hidden, hidden), readout=last, branch=-HALF)
+    return Recipe(name=name, block=Block(layers=2, activation=activation), parametrization=made)
+
+
+def exponent_r(powers: tuple[Powers, Powers, Powers]) -> Fraction:
+    """The r of Tensor Programs IV, for one rate everywhere."""
+    (a_in, _, c), (a, _, _), (a_out, b_out, _) = powers
+    return min(a_out + b_out, 2 * a_out + c) + c - 1 + min(2 * a_in + 1, 2 * a)
+
+
+def is_stable(powers: tuple[Powers, Powers, Powers]) -> bool:
+    """Its conditions of stability; those on a_l + b_l are kept by the draw."""
+    (_, _, c), _, (a_out, b_out, _) = powers
+    r = exponent_r(powers)
+    return a_out + b_out >= HALF and r >= 0 and 2 * a_out + c >= 1 and a_out + b_out + r >= 1
+
+
+def drawn(seed: int) -> Iterator[tuple[Powers, Powers, Powers]]:
+    """Stable parametrizations in quarters, without end, whose r shows at the first step."""
+    source = random.Random(seed)
+    while True:
+        a_in, a, a_out, b_out, c = (source.randint(-4, 4) * QUARTER for _ in range(5))
+        powers = ((a_in, -a_in, c), (a, HALF - a, c), (a_out, b_out, c))
+        if is_stable(powers) and b_out <= a_out + c:
+            yield powers
+
+
+def c23(study: Study) -> list[Evidence]:
+    """dx^L ~ n^(-r) with the printed r, for printed and for drawn stable parametrizations."""
+    source = drawn(study.seed)
+    some = [next(source) for _ in range(QUICK_DRAWN if study.quick else DRAWN)]
+    tried = [(name, r, powers) for name, (r, powers) in PRINTED_R.items()]
+    tried += [(f"drawn {index}", exponent_r(powers), powers) for index, powers in enumerate(some, start=1)]
+    found = []
+    for activation, data in conditions(study):
+        for name, r, powers in tried:
+            recipe = abc(name, powers, activation)
+            names = ("feature-update",)
+            verdict = verdicts(recipe, sweep_of(study, recipe, "width", data), names)[names[0]]
+            part = f"feature-update, {name}, r = {r}"
+            found.append(from_verdict(verdict, -r, part=part, condition=f"{activation}, {data}"))
+    return found
+
+
+def c24(study: Study) -> list[Evidence]:
+    """The printed rates of SGD move every role's output by n^0 under four parametrizations."""
+    names = tuple(f"own-update:{role}" for role in ("input", "1", "2", "readout"))
+    found = []
+    for activation, data in conditions(study):
+        for name, powers in EVERETT.items():
+            recipe = abc(name, powers, activation)
+            seen = verdicts(recipe, sweep_of(study, recipe, "width", data), names)
+            found += [
+                from_verdict(seen[each], 0, part=f"{each}, {name}", condition=f"{activation}, {data}") for each in names
+            ]
+    return found
+
+
+def moved(recipe: Recipe, theta: Fraction, rate: int) -> Recipe:
+    """(a, b, c) -> (a + theta, b - theta, c + rate theta) for every role, in powers of n."""
+    for role in recipe.role_names:
+        recipe = recipe.shifted(role, "multiplier", "width", -theta)
+        recipe = recipe.shifted(role, "init_std", "width", theta)
+        recipe = recipe.shifted(role, "learning_rate", "width", -rate * theta)
+    return recipe
+
+
+def c25(study: Study) -> list[Evidence]:
+    """SGD takes the same trajectory under (a, b, c) and (a + theta, b - theta, c - 2 theta)."""
+    source, found = random.Random(study.seed), []
+    for activation, data in conditions(study):
+        for name in SHIFTED:
+            theta = source.choice((-HALF, -QUARTER, QUARTER, HALF))
+            recipe = named_recipe(name, activation=activation)
+            far, near = (
+                output_difference(recipe, moved(recipe, theta, rate), seed=study.seed, data=data) for rate in (-1, -2)
+            )
+            found.append(
+                from_estimate(
+                    exact(near),
+                    0,
+                    0,
+                    part=f"difference of the outputs, {name}, theta = {theta}",
+                    condition=f"{activation}, {data}",
+                    allowance=ROUNDING,
+                    # What a wrong rule for the rate does to the same number: c - theta, which is Adam's.
+                    rival=far,
+                )
+            )
+    return found
+
+
+@cache
+def _norms(study: Study, name: str, activation: str, sweep: Sweep) -> dict[str, NDArray[np.float64]]:
+    asked = {"name": name, "activation": activation, "sizes": sweep.sizes, "depth": sweep.fixed, "data": sweep.data}
+    found = study.cell(
+        f"spectral norms of {name}, {activation}, {sweep}", norm_squares, **asked, members=MEMBERS, seed=sweep.seed
+    )
+    return {role: np.asarray(squares) for role, squares in found.items()}
+
+
+def norm_squares(
+    *, name: str, activation: str, sizes: Sequence[int], depth: int, members: int, seed: int, data: str
+) -> dict[str, list[list[float]]]:
+    """Squared spectral norms of a named recipe by role, shape (members, sizes)."""
+    recipe = named_recipe(name, activation=activation)
+    found = spectral_along_width(recipe, sizes, depth=depth, members=members, seed=seed, data=data, examples=4)
+    return {role: squares.tolist() for role, squares in found.items()}
+
+
+def c28(study: Study) -> list[Evidence]:
+    """|m W|_2 and |m dW|_2 are of order sqrt(n_out/n_in) for every role under muP and depth-mup."""
+    found = []
+    for activation, data in conditions(study):
+        for name in ("depth-mup",) if study.quick else ("mup", "depth-mup"):
+            recipe = named_recipe(name, activation=activation)
+            sweep = sweep_of(study, recipe, "width", data)
+            squares = _norms(study, name, activation, sweep)
+            for role in recipe.role_names:
+                found += _two_norms(recipe, role, sweep, squares)
+    return found
+
+
+def _two_norms(recipe: Recipe, role: str, sweep: Sweep, squares: dict[str, NDArray[np.float64]]) -> list[Evidence]:
+    claimed = Fraction(str(claimed_power(role)))
+    fixed = FEATURES if role == "input" else CLASSES
+    edge = [np.log(finite_weight_norm(recipe, role, width, fixed)) for width in sweep.sizes]
+    # Of both: what a slope of these sizes may be off in infinite width (see finite_size).
+    allowance = FiniteSize.of(recipe, sweep).error()
+    condition = f"{recipe.block.activation}, {sweep.data}"
+    return [
+        from_estimate(
+            fit_slope(squares[role], sweep.sizes),
+            claimed,
+            Fraction(str(weight_power(recipe, role))),
+            part=f"|m W|_2 of {role}, {recipe.name}",
+            condition=condition,
+            expected=float(least_squares_weights(sweep.sizes) @ edge),
+            allowance=allowance,
+        ),
+        from_estimate(
+            fit_slope(squares[f"{role} step"], sweep.sizes),
+            claimed,
+            Fraction(str(step_power(recipe, role))),
+            part=f"|m dW|_2 of {role}, {recipe.name}",
+            condition=condition,
+            allowance=allowance,
+        ),
+    ]
