@@ -22,10 +22,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from powercount.decide import CONFIDENCE
 from powercount.derivations.recipe import KINDS, Axis, Kind, Observable, Recipe
 from powercount.empirical.sweep import Sweep
 from powercount.finite_size import FiniteSize
-from powercount.verdict import CONFIDENCE, Verdict
+from powercount.verdict import Verdict
 
 PROBE: Final = Fraction(1, 4)
 DENOMINATORS: Final = (1, 2, 3, 4, 6)

@@ -16,7 +16,8 @@ import pytest
 from powercount.table import VERDICT_HEADER, verdict_cells
 
 if TYPE_CHECKING:
-    from powercount.verdict import Outcome, Verdict
+    from powercount.decide import Outcome
+    from powercount.verdict import Verdict
 
 PROPERTY = "powercount"
 HEADER = ("law", "case", *VERDICT_HEADER)

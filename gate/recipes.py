@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from powercount.decide import CONFIDENCE, RIVAL
 from powercount.derivations.limits import KINKED
 from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.predict import Prediction, derive, learns_readout, zero_roles
@@ -32,7 +33,7 @@ from powercount.empirical.sweep import (
     member_squares,
 )
 from powercount.finite_size import SMALL_STEPS, FiniteSize
-from powercount.verdict import CONFIDENCE, RIVAL, Verdict, judge
+from powercount.verdict import Verdict, judge
 
 WIDTHS: Final[tuple[int, ...]] = (64, 128, 256, 512)
 DEPTHS: Final[tuple[int, ...]] = (4, 8, 16, 32, 64)

@@ -1,13 +1,8 @@
 """``judge(prediction, measurement)``: AGREES, CONTRADICTS or UNDECIDED, and the story.
 
-The measured interval, at a confidence that keeps the whole suite's false alarms within one budget, is
-widened by the declared finite-size error and compared with the slope expected at these very sizes.
-    CONTRADICTS  the expected slope lies outside, or the quantity vanishes or blows up where it must not
-    UNDECIDED    it lies inside, but the resolution (the half-width of that interval) is not under half the
-                 distance to the slope expected under the nearest rival exponent; or there is no evidence: numbers lost
-                 in rounding or below the range of floats, or a network in which nothing moves at all. Not a pass
-    AGREES       otherwise
-Where the derivation gives no exponent and says why, the exact growth at these sizes is judged instead.
+The rule is ``decide``'s; here it is given what a prediction expects at the very sizes that were measured, and told
+what would decide where it cannot. Where the derivation gives no exponent and says why, the exact growth at these sizes
+is judged instead.
 """
 
 from __future__ import annotations
@@ -16,22 +11,15 @@ import math
 import sys
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
-from typing import Final, Literal, TypedDict
+from functools import cached_property, lru_cache
+from typing import Final, TypedDict
 
+from powercount.decide import CONFIDENCE, REPORTED, RIVAL, Outcome, decide
 from powercount.derivations.predict import Prediction, derive
 from powercount.derivations.recipe import Recipe, observables
 from powercount.empirical.sweep import Measurement, finite
 from powercount.finite_size import FiniteSize
 
-Outcome = Literal["AGREES", "CONTRADICTS", "UNDECIDED"]
-
-SUITE_BUDGET: Final = Fraction(5, 100)
-VERDICTS_IN_SUITE: Final = 5000
-FALSE_ALARM: Final = float(SUITE_BUDGET / VERDICTS_IN_SUITE)
-CONFIDENCE: Final = 1 - FALSE_ALARM
-RIVAL: Final = Fraction(1, 4)
-REPORTED: Final = 0.95
 # The logarithm of the smallest rms whose square is still a float with all its digits.
 SMALLEST_LOG: Final = math.log(sys.float_info.min) / 2
 # Seeds alone decide while the declared error takes less than this part of half the distance to the rival.
@@ -115,6 +103,45 @@ class Verdict:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Exact:
+    """The expectation of a prediction whose exact values at the sizes of a sweep are known; see ``finite_size``."""
+
+    prediction: Prediction
+    values: FiniteSize
+    rival: Fraction | float
+
+    @cached_property
+    def value(self) -> float:
+        """The slope of the exact values."""
+        return math.nan if self.prediction.vanishes else self.values.slope(self.prediction.observable)
+
+    @cached_property
+    def allowance(self) -> float:
+        """The declared error of that slope."""
+        return 0.0 if self.prediction.vanishes else self.values.error(self.prediction.observable)
+
+    @cached_property
+    def distance(self) -> float:
+        """How far the slope moves with an exponent that is off by the rival."""
+        return self.values.distance_to_rival(self.prediction, Fraction(self.rival))
+
+    @property
+    def vanishes(self) -> bool:
+        """Whether it is exactly zero at the step that is made."""
+        return self.prediction.vanishes
+
+    @property
+    def void(self) -> bool:
+        """Whether everything is."""
+        return nothing_moves(self.prediction.recipe)
+
+    @property
+    def below(self) -> bool:
+        """Whether some size expected is smaller than a float with all its digits."""
+        return min(self.values.log_sizes(self.prediction.observable)) < SMALLEST_LOG
+
+
 def judge(
     prediction: Prediction,
     measurement: Measurement,
@@ -127,61 +154,21 @@ def judge(
     ``finite_size`` is the expected values at the measurement's sizes, computed here where not given.
     """
     values = finite_size or FiniteSize.of(prediction.recipe, measurement.sweep)
-    expected = math.nan if prediction.vanishes else values.slope(prediction.observable)
-    allowance = 0.0 if prediction.vanishes else values.error(prediction.observable)
-    low, high = measurement.interval(CONFIDENCE)
-    resolution = (high - low) / 2 + allowance
-
-    def verdict(outcome: Outcome, because: str) -> Verdict:
-        return Verdict(
-            prediction=prediction,
-            measurement=measurement,
-            expected=expected,
-            allowance=allowance,
-            resolution=resolution,
-            outcome=outcome,
-            because=because,
-        )
-
-    state = measurement.state
-    if prediction.vanishes:
-        if state != "zero" or any(measurement.points):
-            return verdict("CONTRADICTS", "it should vanish identically and does not")
-        if nothing_moves(prediction.recipe):
-            return verdict(
-                "UNDECIDED", "void evidence: in this network every quantity is zero; give some role an init_std"
-            )
-        return verdict("AGREES", "it is exactly zero at every size, as derived; this says nothing about any power")
-    if state == "drowned":
-        return verdict(
-            "UNDECIDED",
-            "its change is lost in the rounding of what it is a difference of; use other sizes or --steps 0",
-        )
-    if not math.isfinite(expected):
-        return verdict("UNDECIDED", "the expected values leave the range of floats at these sizes; use smaller sizes")
-    if state == "diverges":
-        return verdict("CONTRADICTS", "its values overflow: no power law is followed")
-    if state == "zero":
-        if min(values.log_sizes(prediction.observable)) < SMALLEST_LOG:
-            return verdict(
-                "UNDECIDED", "the values expected here lie below the range of floats (underflow); use smaller sizes"
-            )
-        return verdict("CONTRADICTS", "it is exactly zero at some size: frozen, or void evidence")
-    gap = measurement.slope - expected
-    if not low - allowance <= expected <= high + allowance:
-        reach = (measurement.slope - low if gap > 0 else high - measurement.slope) + allowance
-        return verdict(
-            "CONTRADICTS",
-            f"the power is off by about {gap:+.2f}, {abs(gap) / reach:.1f} times what the interval allows",
-        )
-    half = values.distance_to_rival(prediction, rival) / 2
-    if resolution >= half:
-        return verdict(
-            "UNDECIDED",
-            f"resolution {resolution:.3f} is not under {half:.3f}, half the distance to the slope expected of an "
-            f"exponent {rival} away; {what_would_decide(prediction, measurement, values, rival)}",
-        )
-    return verdict("AGREES", f"seen within a resolution of {resolution:.3f}")
+    expected = Exact(prediction=prediction, values=values, rival=rival)
+    frozen = measurement.state == "zero" and not any(measurement.points)
+    decision = decide(measurement.fitted, expected, frozen=frozen)
+    because = decision.because
+    if decision.coarse:
+        because = f"{because}; {what_would_decide(prediction, measurement, values, rival)}"
+    return Verdict(
+        prediction=prediction,
+        measurement=measurement,
+        expected=expected.value,
+        allowance=expected.allowance,
+        resolution=decision.resolution,
+        outcome=decision.outcome,
+        because=because,
+    )
 
 
 @lru_cache(maxsize=1 << 8)

@@ -22,12 +22,13 @@ import torch
 from sympy import Rational
 from torch import Tensor
 
+from powercount.decide import falls
 from powercount.derivations.dynamics.coupling import reading
 from powercount.derivations.dynamics.first_step import first_step, linear_features
 from powercount.empirical.dynamics import coupling
 from powercount.empirical.dynamics.training import Kind, Run, Trajectory
 from powercount.empirical.fit import Estimate
-from powercount.ledger.finding import Evidence, falls, from_estimate, from_side
+from powercount.ledger.finding import Evidence, from_estimate, from_side
 from powercount.ledger.runs import Rows, fitted, mean, mean_of, members_of, ratio_of_means, slope_expected, slope_of
 from powercount.studies.study import Study
 

@@ -23,15 +23,15 @@ from typing import Any, Final
 
 import numpy as np
 
+from powercount.decide import REPORTED, falls, stays
 from powercount.derivations.scaling_laws import ridge
 from powercount.empirical.fit import Estimate, from_left_out, jackknife, least_squares_weights
 from powercount.empirical.scaling_laws import kernels
 from powercount.empirical.scaling_laws.kernels import Array, Labels
-from powercount.ledger.finding import Evidence, falls, from_side, stays, written
+from powercount.ledger.finding import Evidence, from_side, written
 from powercount.ledger.runs import Rows, mean, slope_expected, slope_of
 from powercount.ledger.spectra import generator_at
 from powercount.studies.study import Study
-from powercount.verdict import REPORTED
 
 SIZES: Final = (64, 128, 256, 512)
 PIXELS: Final = ((8, 8), (8, 4), (4, 4))

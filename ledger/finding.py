@@ -1,7 +1,7 @@
 """What a claim is judged by, and its verdict.
 
 A claim gives numbers: exponents or values. Each is measured under one or more conditions, and the interval is
-compared with what the claim says, at the suite's own confidence (see ``verdict``).
+compared with what the claim says, by the one rule and at its confidence (see ``decide``).
     confirmed    everything the claim says holds under every condition tried
     refuted      something it says fails under every condition tried
     conditional  it holds under some of the conditions and fails under others
@@ -11,19 +11,17 @@ The verdict is computed from the evidence; nobody types it in.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final, Literal, TypedDict
+from typing import Literal, TypedDict
 
+from powercount.decide import CONFIDENCE, REPORTED, RIVAL, Limit, Outcome, decide
 from powercount.empirical.fit import Estimate
 from powercount.empirical.sweep import finite
-from powercount.verdict import CONFIDENCE, REPORTED, RIVAL, Outcome, Verdict
+from powercount.verdict import Verdict
 
 Number = Fraction | int | float
-# A slope within this of another is not told from it: half the distance to the nearest rival exponent.
-SMALL: Final = float(RIVAL) / 2
 Judgement = Literal["confirmed", "refuted", "conditional", "undecided"]
 
 
@@ -124,14 +122,7 @@ def from_estimate(
     """
     here = float(predicted) if expected is None else expected
     at_these_sizes = float(claimed) + (here - float(predicted) if of_limit else 0)
-    low, high = estimate.interval(CONFIDENCE)
-    resolution = (high - low) / 2 + allowance
-    if not math.isfinite(estimate.value):
-        outcome: Outcome = "CONTRADICTS"
-    elif abs(estimate.value - at_these_sizes) > resolution:
-        outcome = "CONTRADICTS"
-    else:
-        outcome = "AGREES" if resolution < rival / 2 else "UNDECIDED"
+    decision = decide(estimate, Limit(value=at_these_sizes, allowance=allowance, rival=rival))
     shown = estimate.interval(REPORTED)
     return Evidence(
         part=part,
@@ -142,7 +133,7 @@ def from_estimate(
         measured=estimate.value,
         low=shown[0],
         high=shown[1],
-        outcome=outcome,
+        outcome=decision.outcome,
     )
 
 
@@ -169,41 +160,6 @@ def from_side(
         high=high,
         outcome=rule(*estimate.interval(CONFIDENCE)),
     )
-
-
-def within(low: float, high: float, first: float, last: float) -> Outcome:
-    """Whether a number in that interval lies between two others: only if all of the interval does; not if none does.
-
-    Every side is judged by it, so that a narrower interval inside the same one can decide what was undecided and
-    never turn a verdict: more data makes no rule stricter.
-    """
-    if first < low and high < last:
-        return "AGREES"
-    return "CONTRADICTS" if high <= first or low >= last else "UNDECIDED"
-
-
-def stays(low: float, high: float) -> Outcome:
-    """Whether a slope in that interval is zero, to half the distance to the nearest rival exponent."""
-    return within(low, high, -SMALL, SMALL)
-
-
-def moves(low: float, high: float) -> Outcome:
-    """Whether a slope in that interval is other than zero, by more than that: the opposite of ``stays``."""
-    opposite: dict[Outcome, Outcome] = {"AGREES": "CONTRADICTS", "CONTRADICTS": "AGREES", "UNDECIDED": "UNDECIDED"}
-    return opposite[stays(low, high)]
-
-
-def falls(low: float, high: float) -> Outcome:
-    """Whether a slope in that interval is negative, by more than that."""
-    return within(low, high, -math.inf, -SMALL)
-
-
-def grows(low: float, high: float) -> Outcome:
-    """Whether a slope in that interval is positive, by more than that."""
-    return within(low, high, SMALL, math.inf)
-
-
-SIDES: Final = (stays, moves, falls, grows)
 
 
 def judgement(evidence: Sequence[Evidence]) -> Judgement:

@@ -21,6 +21,7 @@ from typing import Final
 
 import numpy as np
 
+from powercount.decide import stays
 from powercount.derivations.dynamics.first_step import first_step, linear_features, outside_step
 from powercount.empirical.dynamics.coupling import middle, moved_output
 from powercount.empirical.dynamics.training import ROLES, Run
@@ -38,7 +39,7 @@ from powercount.ledger.coupling import (
     run_of,
     sweep,
 )
-from powercount.ledger.finding import Evidence, from_estimate, from_side, stays
+from powercount.ledger.finding import Evidence, from_estimate, from_side
 from powercount.ledger.runs import Rows, mean, members_of, ratio_of_means, slope_expected, slope_of
 from powercount.studies.study import Study
 

@@ -21,12 +21,13 @@ from typing import Any, Final
 import numpy as np
 from sympy import Rational
 
+from powercount.decide import stays
 from powercount.derivations.scaling_laws import ridge
 from powercount.derivations.scaling_laws.spread import ratio_at, ratio_here
 from powercount.empirical.scaling_laws import kernels
 from powercount.empirical.scaling_laws.features import draws
 from powercount.ledger.digits import first_images, images_asked
-from powercount.ledger.finding import Evidence, Number, from_estimate, from_side, stays
+from powercount.ledger.finding import Evidence, Number, from_estimate, from_side
 from powercount.ledger.runs import Rows, mean, slope_expected, slope_of
 from powercount.ledger.spectra import CLOSEST, EASY, HARD, WHITE, generator_at, size_allowance
 from powercount.studies.study import Study

@@ -22,11 +22,12 @@ from typing import Final
 
 import numpy as np
 
+from powercount.decide import falls, moves
 from powercount.derivations.recipe import LOSSES
 from powercount.empirical.dynamics.rates import RATES, depth_slope
 from powercount.empirical.dynamics.transfer import MODES, Moving
 from powercount.empirical.fit import Estimate
-from powercount.ledger.finding import Evidence, falls, from_estimate, from_side, moves
+from powercount.ledger.finding import Evidence, from_estimate, from_side
 from powercount.studies.study import Study
 from powercount.studies.transfer import Setting, TransferRow, transfer_row
 

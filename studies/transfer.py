@@ -22,6 +22,7 @@ from typing import Any, Final
 import numpy as np
 from sympy import Rational
 
+from powercount.decide import REPORTED
 from powercount.derivations.dynamics.transfer import best_rate, moving_roles
 from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.named import named_recipe
@@ -32,7 +33,6 @@ from powercount.empirical.fit import Estimate, least_squares_weights
 from powercount.empirical.sweep import FEWEST_SIZES, Sweep, finite
 from powercount.finite_size import FiniteSize
 from powercount.studies.study import Study
-from powercount.verdict import REPORTED
 
 Values = tuple[tuple[float, ...], ...]
 

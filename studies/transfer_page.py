@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from powercount.decide import REPORTED
 from powercount.studies.transfer import TransferResult, TransferRow
-from powercount.verdict import REPORTED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

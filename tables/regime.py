@@ -8,7 +8,7 @@ Bahri et al. (arXiv 2102.06701), for loss = E + A x^(-a):
   interval of a lies below 1; or that of E holds 0 and that of a spans less than a factor of 2.
 - *undecided*: all else, and whatever does not resolve these two.
 
-Duality, alpha_P = alpha_D: a - b of the joint law. It holds ("agree") if the interval holds 0 and is no longer than
+Duality, alpha_P = alpha_D: a - b of the joint law. It holds ("agree") if the interval holds 0 and is shorter than
 1/2; if it excludes 0 the exponents "differ".
 
 Worked line: a in [.93, 1.04], E in [.08, .11] is variance-limited; the same a with E in [0, .02] resolution-limited.
@@ -17,6 +17,8 @@ Worked line: a in [.93, 1.04], E in [.08, .11] is variance-limited; the same a w
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+
+from powercount.decide import held, within
 
 if TYPE_CHECKING:
     from powercount.empirical.scaling_laws.fit import AxisFit, Interval
@@ -30,7 +32,7 @@ def regime(exponent: Interval, offset: Interval) -> str:
     """The regime by the rule of this page."""
     low, high = exponent.low, exponent.high
     if low <= 1 <= high and offset.low > 0:
-        return VARIANCE if low > 1 / 2 and high < 2 else UNDECIDED
+        return VARIANCE if within(low, high, 1 / 2, 2) == "AGREES" else UNDECIDED
     if high < 1 or (offset.low <= 0 and high < 2 * low):
         return RESOLUTION
     return UNDECIDED
@@ -47,6 +49,5 @@ def reason(fit: AxisFit) -> str | None:
 
 def duality(difference: Interval) -> str:
     """Whether the exponents along N and D agree."""
-    if not difference.low <= 0 <= difference.high:
-        return DIFFER
-    return AGREE if difference.high - difference.low <= LONGEST else UNDECIDED
+    said = {"AGREES": AGREE, "CONTRADICTS": DIFFER, "UNDECIDED": UNDECIDED}
+    return said[held(difference.low, difference.high, 0.0, lambda: LONGEST)]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from powercount.decide import CONFIDENCE
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import Observable, observables
 from powercount.empirical.ensemble import draw_ensemble
 from powercount.empirical.fit import fit_slope
 from powercount.empirical.sweep import Measurement, Sweep, member_squares
 from powercount.finite_size import FiniteSize
-from powercount.verdict import CONFIDENCE, judge
+from powercount.verdict import judge
 
 WIDTH = Sweep(axis="width", sizes=(64, 128, 256), fixed=3, seeds=32, examples=8, confidence=CONFIDENCE)
 DEPTH = Sweep(axis="depth", sizes=(4, 8, 16, 32), fixed=96, seeds=24, examples=8, confidence=CONFIDENCE)

@@ -12,12 +12,12 @@ from functools import cache
 import numpy as np
 import pytest
 
+from powercount.decide import CONFIDENCE
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import Optimizer, observable_named
 from powercount.empirical.ensemble import chunks, draw_ensemble
 from powercount.empirical.fit import LARGEST_LOG_COVARIANCE, fit_slope, least_squares_weights
 from powercount.empirical.sweep import Sweep, member_squares
-from powercount.verdict import CONFIDENCE
 
 MEMBERS = 2048
 LEVELS = (0.05, 1e-3, 1 - CONFIDENCE)

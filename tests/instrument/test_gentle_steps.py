@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from powercount.decide import RIVAL
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import AXES, observables
 from powercount.empirical.fit import least_squares_weights
 from powercount.empirical.sweep import Sweep
 from powercount.finite_size import SMALL_STEPS, FiniteSize
 from powercount.recipes import HALVINGS, check_gentle, default_sweep, gentle
-from powercount.verdict import RIVAL
 
 SWEEP = Sweep(axis="depth", sizes=(2, 4, 8), fixed=32, steps=3, examples=1)
 

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from powercount.decide import CONFIDENCE, RIVAL
 from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import Observable
@@ -21,7 +22,7 @@ from powercount.empirical.fit import HIDDEN, Estimate, fit_ratio, fit_slope, jac
 from powercount.empirical.sweep import Measurement, Sweep
 from powercount.finite_size import FiniteSize
 from powercount.recipes import targets
-from powercount.verdict import CONFIDENCE, RIVAL, judge
+from powercount.verdict import judge
 
 SIZES = (4, 8, 16, 32, 64)
 

@@ -13,13 +13,13 @@ from functools import cache
 
 import pytest
 
+from powercount.decide import CONFIDENCE
 from powercount.derivations.named import NAMED, named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import AXES, Axis, Kind, Observable, Optimizer, Recipe, observables
 from powercount.empirical.sweep import Measurement, measure
 from powercount.finite_size import FiniteSize
 from powercount.recipes import default_sweep, targets
-from powercount.verdict import CONFIDENCE
 
 
 @dataclass(frozen=True)

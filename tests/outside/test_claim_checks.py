@@ -8,14 +8,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from powercount.decide import CONFIDENCE, RIVAL, falls, grows, moves, stays
 from powercount.derivations.dynamics.covariances import Pair, at_depth, in_the_limit
 from powercount.derivations.dynamics.first_step import first_step
 from powercount.empirical.fit import Estimate
 from powercount.ledger import convergence, transfer
-from powercount.ledger.finding import falls, from_estimate, grows, moves, stays
+from powercount.ledger.finding import from_estimate
 from powercount.studies.study import Study
 from powercount.studies.transfer import Plan, TransferRow
-from powercount.verdict import CONFIDENCE, RIVAL
 
 PLAN = Plan(depths=(2, 4, 8, 16), seeds=8)
 QUICK = Study(quick=True)

@@ -11,6 +11,7 @@ import pytest
 
 from powercount import __main__ as command
 from powercount.__main__ import AGREES, BAD_INPUT, CONTRADICTS, INTERRUPTED, UNDECIDED
+from powercount.decide import FALSE_ALARM, RIVAL, SUITE_BUDGET, VERDICTS_IN_SUITE
 from powercount.derivations import recipe as question
 from powercount.derivations.dynamics.first_step import first_step, first_step_limit
 from powercount.derivations.named import NAMED, named_recipe
@@ -18,7 +19,6 @@ from powercount.derivations.recipe import ACTIVATIONS, MOST_DENOMINATOR, MOST_LA
 from powercount.door import CRASHED
 from powercount.ledger.record import recorded
 from powercount.recipe_file import read_recipe
-from powercount.verdict import FALSE_ALARM, RIVAL, SUITE_BUDGET, VERDICTS_IN_SUITE
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

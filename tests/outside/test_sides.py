@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from powercount.decide import SIDES, SMALL, falls, grows, moves, stays, within
 from powercount.empirical.fit import Estimate
 from powercount.ledger import digits, exponents, spread, transfer
-from powercount.ledger.finding import SIDES, SMALL, falls, from_side, grows, moves, stays, within
+from powercount.ledger.finding import from_side
 
 # Where the rules have their edges, and anything around them.
 POINTS = st.one_of(st.sampled_from([-SMALL, 0.0, SMALL]), st.floats(-1, 1))

@@ -13,16 +13,16 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from powercount.decide import CONFIDENCE, SMALL, falls, moves
 from powercount.derivations.dynamics.transfer import best_rate
 from powercount.derivations.named import named_recipe
 from powercount.empirical.dynamics.rates import depth_slope, readings, train_grid
 from powercount.empirical.dynamics.transfer import Run
 from powercount.ledger.claim import ALONE
-from powercount.ledger.finding import SMALL, falls, from_estimate, moves
+from powercount.ledger.finding import from_estimate
 from powercount.ledger.register import CLAIMS
 from powercount.studies.study import Study
 from powercount.studies.transfer import Plan, Setting, expected_slope, run_transfer, speed_allowance, transfer_row
-from powercount.verdict import CONFIDENCE
 
 WIDTH, DEPTHS, MEMBERS = 64, (2, 4, 8, 16, 32), range(16)
 # Double octaves around the speed at every one of these depths, and half octaves around the edge.

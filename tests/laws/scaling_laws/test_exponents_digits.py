@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import pytest
 
+from powercount.decide import SMALL, stays
 from powercount.ledger import digits
-from powercount.ledger.finding import SMALL, from_side, judgement, stays
+from powercount.ledger.finding import from_side, judgement
 from powercount.ledger.record import recorded
 from powercount.studies.study import Study
 
