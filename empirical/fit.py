@@ -29,6 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from powercount.derivations.recipe import AXES, Axis
+
 State = Literal["measured", "zero", "diverges", "drowned"]
 # Times the mean square over members: what rounding may hide of it, in all members together, before it is "drowned".
 HIDDEN = 1e-4
@@ -108,7 +110,12 @@ def seen(squares: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def fit_slope(squares: NDArray[np.float64], sizes: Sequence[int]) -> Estimate:
-    """The slope of the root mean square; ``squares`` has shape (seeds, sizes).
+    """The slope of the root mean square; ``squares`` has shape (seeds, sizes)."""
+    return _fit(squares, least_squares_weights(sizes))
+
+
+def _fit(squares: NDArray[np.float64], weights: NDArray[np.float64]) -> Estimate:
+    """sum_i w_i log y_i, with y_i the root mean square at point i and sum_i w_i = 0.
 
     A negative entry is a change lost in rounding, and minus the most that its square can be: it counts as zero where
     all of them together are at most ``HIDDEN`` of the sum, and else nothing can be read off ("drowned").
@@ -123,7 +130,6 @@ def fit_slope(squares: NDArray[np.float64], sizes: Sequence[int]) -> Estimate:
     left_out = total - squares
     if (total == 0).any() or (left_out <= 0).any():
         return Estimate(value=np.nan, standard_error=np.nan, freedom=seeds - 1, state="zero")
-    weights = least_squares_weights(sizes)
     slope = float(weights @ np.log(total / seeds)) / 2
     without = np.log(left_out / (seeds - 1)) @ weights / 2
     plain = from_left_out(slope, without)
@@ -138,6 +144,34 @@ def fit_slope(squares: NDArray[np.float64], sizes: Sequence[int]) -> Estimate:
         freedom=seeds - 1,
         skewness=(max(0.0, -min(skewness)), max(0.0, *skewness)),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slopes:
+    """A slope along each axis that varies, and their covariance from leaving seeds out, in the order of ``along``."""
+
+    along: dict[Axis, Estimate]
+    covariance: NDArray[np.float64]
+
+
+def fit_slopes(squares: NDArray[np.float64], points: Sequence[tuple[int, int]]) -> Slopes:
+    """The slopes of the root mean square along width and depth; ``squares`` has shape (seeds, points).
+
+    Least squares of log size on log n and log L at once. Along one axis it is ``fit_slope``.
+    """
+    sizes = {axis: each for axis, each in zip(AXES, zip(*points, strict=True), strict=True) if len(set(each)) > 1}
+    if len(sizes) == 1:
+        rows = [least_squares_weights(each) for each in sizes.values()]
+    else:
+        logs = np.log(np.asarray(list(sizes.values()), dtype=np.float64))
+        rows = list(np.linalg.pinv(np.concatenate([np.ones((1, len(points))), logs]).T)[1:])
+    along = {axis: _fit(squares, weights) for axis, weights in zip(sizes, rows, strict=True)}
+    if any(each.state != "measured" for each in along.values()):
+        return Slopes(along=along, covariance=np.full((len(rows), len(rows)), np.nan))
+    clear = seen(squares)
+    without = np.log(clear.sum(axis=0) - clear) @ np.stack(rows).T / 2
+    centred = without - without.mean(axis=0)
+    return Slopes(along=along, covariance=(len(squares) - 1) / len(squares) * centred.T @ centred)
 
 
 def fit_ratio(squares: NDArray[np.float64], others: NDArray[np.float64], sizes: Sequence[int]) -> Estimate:

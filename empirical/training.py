@@ -43,7 +43,7 @@ def _watched(
     """The weights after the steps, and by role which members had a gradient other than zero at some step, (S,)."""
     weights = {role: [w.clone() for w in each] for role, each in ensemble.weights().items()}
     members = len(ensemble.x)
-    pushed = {role: torch.zeros(members, dtype=torch.bool) for role in weights}
+    pushed = {role: torch.zeros(members, dtype=torch.bool, device=ensemble.x.device) for role in weights}
     groups, roles = [], tuple(roles)
     for role in roles:
         for w in weights[role]:

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from powercount.derivations.recipe import Role as Role
     from powercount.derivations.recipe import observable_named as observable_named
     from powercount.derivations.recipe import observables as observables
+    from powercount.empirical.design import Sweep as Sweep
     from powercount.empirical.network import build as build
     from powercount.empirical.sweep import Measurement as Measurement
-    from powercount.empirical.sweep import Sweep as Sweep
     from powercount.empirical.sweep import measure as measure
     from powercount.recipe_file import read_recipe as read_recipe
     from powercount.recipes import verify as verify
@@ -47,7 +47,7 @@ _HOME: Final = {
     "Prediction": "derivations.predict",
     "Recipe": "derivations.recipe",
     "Role": "derivations.recipe",
-    "Sweep": "empirical.sweep",
+    "Sweep": "empirical.design",
     "Verdict": "verdict",
     "build": "empirical.network",
     "derive": "derivations.predict",

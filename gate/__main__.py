@@ -54,7 +54,7 @@ from powercount.studies import transfer_command as transfer
 from powercount.tables import fit_command as scaling_law
 
 if TYPE_CHECKING:
-    from powercount.empirical.sweep import Sweep
+    from powercount.empirical.design import Sweep
 
 DATA = ("digits", "gaussian")
 SMALLER = "choose smaller --sizes, or fewer --seeds or --steps"
@@ -189,7 +189,8 @@ def show_derivation(given: argparse.Namespace) -> int:
 
 def show_measurement(given: argparse.Namespace) -> int:
     """Slopes, with no judgement."""
-    from powercount.empirical.sweep import check_memory, measure
+    from powercount.empirical.nets import check_memory
+    from powercount.empirical.sweep import measure
     from powercount.forecast import announce, sweeps
     from powercount.recipes import check_gentle, gentle
     from powercount.report import print_table, progress_on_terminal
@@ -228,7 +229,7 @@ def show_measurement(given: argparse.Namespace) -> int:
 
 def show_verdicts(given: argparse.Namespace) -> int:
     """Derive, measure, judge; name the suspect where something contradicts."""
-    from powercount.empirical.sweep import check_memory
+    from powercount.empirical.nets import check_memory
     from powercount.explain import explain
     from powercount.forecast import announce, sweeps
     from powercount.recipes import verify_axis

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from powercount.decide import CONFIDENCE
 from powercount.derivations.recipe import KINDS, Axis, Kind, Observable, Recipe
-from powercount.empirical.sweep import Sweep
+from powercount.empirical.design import Sweep
 from powercount.finite_size import FiniteSize
 from powercount.verdict import Verdict
 

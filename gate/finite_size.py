@@ -40,8 +40,8 @@ from powercount.derivations.norms import Norms
 from powercount.derivations.predict import Prediction, derive, learns_readout
 from powercount.derivations.recipe import Axis, Observable, Power, Recipe, observables
 from powercount.derivations.squared_loss import LearnedReadout, SquaredLoss
+from powercount.empirical.design import Sweep
 from powercount.empirical.fit import least_squares_weights
-from powercount.empirical.sweep import Sweep
 
 FINITE_WIDTH: Final = 2.0
 TRUSTED: Final = 4  # a correction's coefficient is trusted to this part of it
@@ -66,7 +66,7 @@ class FiniteSize:
         """Evaluate the recipe at every size of the sweep."""
         learned = learns_readout(recipe, sweep.steps)
         known = with_unit_readout(recipe) if learned else recipe
-        values = tuple(NextOrder(known, width, depth) for width, depth in sweep.shapes())
+        values = tuple(NextOrder(known, width, depth) for width, depth in sweep.points())
         corrected: tuple[SquaredLoss | LearnedReadout, ...] = ()
         if learned:
             corrected = tuple(LearnedReadout(value) for value in values)

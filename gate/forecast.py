@@ -28,8 +28,10 @@ from typing import Final
 import torch
 
 from powercount.derivations.recipe import QuestionError, Recipe
+from powercount.empirical.design import EXAMPLES, Sweep
 from powercount.empirical.ensemble import chunks
-from powercount.empirical.sweep import EXAMPLES, MEMORY_SHARE, PAIRED, Sweep, memory_here
+from powercount.empirical.memory import MEMORY_SHARE, memory_here
+from powercount.empirical.sweep import PAIRED
 from powercount.recipes import TRIED
 
 ELEMENTWISE, CALLS = 400, 120
@@ -131,11 +133,11 @@ def _measured() -> Machine:
 def sweep_seconds(recipe: Recipe, sweep: Sweep, seeds: int, machine: Machine) -> float:
     """CPU seconds of measuring ``seeds`` members of a recipe at every size of a sweep."""
     layers, examples = recipe.block.layers, sweep.examples
-    width, depth = sweep.shapes()[-1]
+    width, depth = sweep.points()[-1]
     largest = layers * depth * width**2
     parts = -(-seeds // min(seeds, max(1, (1 << 25) // largest // (4 if sweep.steps else 1))))
     spent = seeds * largest * machine.draw
-    for width, depth in sweep.shapes():
+    for width, depth in sweep.points():
         uses = layers * depth
         numbers, elements = seeds * uses * width**2, seeds * uses * width * examples
         spent += numbers * examples * (3.5 + layers) * machine.product
@@ -149,7 +151,7 @@ def sweep_seconds(recipe: Recipe, sweep: Sweep, seeds: int, machine: Machine) ->
 def sweep_bytes(recipe: Recipe, sweep: Sweep, seeds: int) -> float:
     """Bytes at the largest size: the weights of the members drawn at once, and what their passes leave behind."""
     layers = recipe.block.layers
-    width, depth = sweep.shapes()[-1]
+    width, depth = sweep.points()[-1]
     numbers = layers * depth * width**2
     members = len(next(chunks(seeds, numbers * (4 if sweep.steps else 1))))
     states = layers * depth * width * sweep.examples * (8 + layers)

@@ -20,18 +20,11 @@ from powercount.derivations.limits import KINKED
 from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.predict import Prediction, derive, learns_readout, zero_roles
 from powercount.derivations.recipe import AXES, Axis, Observable, QuestionError, Recipe, check_powers, observables
+from powercount.empirical.design import EXAMPLES, FEWEST_SIZES, Sweep, SweepError
 from powercount.empirical.fit import seen
-from powercount.empirical.sweep import (
-    EXAMPLES,
-    FEWEST_SIZES,
-    Progress,
-    Sweep,
-    SweepError,
-    check_memory,
-    drawn,
-    measure,
-    member_squares,
-)
+from powercount.empirical.grow import Progress
+from powercount.empirical.nets import check_memory, drawn, member_squares
+from powercount.empirical.sweep import measure
 from powercount.finite_size import SMALL_STEPS, FiniteSize
 from powercount.verdict import Verdict, judge
 
@@ -92,7 +85,7 @@ def default_sweep(recipe: Recipe, axis: Axis, *, steps: int = 0) -> Sweep:
 
 def weights(recipe: Recipe, sweep: Sweep) -> int:
     """The hidden weights of one member at the largest size."""
-    width, depth = sweep.shapes()[-1]
+    width, depth = sweep.points()[-1]
     return recipe.block.layers * depth * width**2
 
 
@@ -118,7 +111,7 @@ def gentle(recipe: Recipe, sweep: Sweep) -> Sweep:
     starts at zero moves nothing but itself at first: what it moves then is judged from its zeros, not from the unit
     weights that stand for them in ``FiniteSize``, and ``check_gentle`` bounds what it moves at second order.
     """
-    values = tuple(InfiniteWidth(recipe, width, depth) for width, depth in sweep.shapes())
+    values = tuple(InfiniteWidth(recipe, width, depth) for width, depth in sweep.points())
 
     def rate(moving: str | None) -> float:
         moves = [move for value in values for move in value.relative_moves(moving)]

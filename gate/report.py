@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from powercount.derivations.recipe import Axis, printable
-from powercount.empirical.sweep import Progress
+from powercount.empirical.grow import Progress
 from powercount.explain import SHOWN, Explanation
 from powercount.table import VERDICT_HEADER, verdict_cells
 from powercount.verdict import Verdict

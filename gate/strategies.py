@@ -37,7 +37,7 @@ from powercount.derivations.recipe import (
     role_names,
 )
 from powercount.empirical.data import DATA
-from powercount.empirical.sweep import EXAMPLES, FEWEST_SIZES, Sweep
+from powercount.empirical.design import EXAMPLES, FEWEST_SIZES, Sweep
 
 SATURATING: Final = ("erf", "tanh")
 STEPS: Final = (0, 1, 5)

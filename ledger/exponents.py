@@ -26,8 +26,8 @@ from powercount.derivations.dynamics.blocks import blocks_at
 from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import Axis, Recipe, observable_named
+from powercount.empirical.design import Sweep
 from powercount.empirical.fit import Estimate
-from powercount.empirical.sweep import Sweep
 from powercount.ledger.finding import Evidence, from_side, from_verdict
 from powercount.recipes import WIDTHS, default_sweep, verify_axis
 from powercount.studies.study import Study

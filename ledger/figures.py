@@ -12,9 +12,10 @@ from powercount.derivations.dynamics.first_step import first_step, first_step_li
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import observable_named
 from powercount.derivations.scaling_laws.resolution import ORDERS
+from powercount.empirical.design import Sweep
 from powercount.empirical.dynamics.training import Run
 from powercount.empirical.scaling_laws.kernels import eigenvalues
-from powercount.empirical.sweep import Sweep, measure
+from powercount.empirical.sweep import measure
 from powercount.ledger import convergence, coupling, digits, resolution, spectra
 from powercount.ledger.runs import mean
 from powercount.studies.limit import Plan, draw_limit, run_limit

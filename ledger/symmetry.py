@@ -29,10 +29,10 @@ from powercount.derivations.dynamics.spectral import claimed_power, finite_weigh
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import Block, Parametrization, Power, Recipe, Role
 from powercount.empirical.data import CLASSES, FEATURES
+from powercount.empirical.design import Sweep
 from powercount.empirical.dynamics.equivalence import output_difference
 from powercount.empirical.dynamics.spectral import spectral_along_width
 from powercount.empirical.fit import fit_slope, least_squares_weights
-from powercount.empirical.sweep import Sweep
 from powercount.finite_size import FiniteSize
 from powercount.ledger.exponents import HALF, conditions, sweep_of, verdicts
 from powercount.ledger.finding import Evidence, from_estimate, from_verdict

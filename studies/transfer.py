@@ -27,10 +27,11 @@ from powercount.derivations.dynamics.transfer import best_rate, moving_roles
 from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import Optimizer, Recipe
+from powercount.empirical.design import FEWEST_SIZES, Sweep
 from powercount.empirical.dynamics.rates import PROGRESS, RATES, READINGS, depth_slope, readings, trained_curves
 from powercount.empirical.dynamics.transfer import Moving, Run, TransferError
 from powercount.empirical.fit import Estimate, least_squares_weights
-from powercount.empirical.sweep import FEWEST_SIZES, Sweep, finite
+from powercount.empirical.sweep import finite
 from powercount.finite_size import FiniteSize
 from powercount.studies.study import Study
 

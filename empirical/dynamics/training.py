@@ -33,7 +33,7 @@ from powercount.empirical.activations import ACTIVATION, SLOPE
 from powercount.empirical.data import CLASSES, DATA, FEATURES, draw
 from powercount.empirical.dynamics.matrices import Dense, Lazy, Matrix
 from powercount.empirical.ensemble import seed_of
-from powercount.empirical.sweep import MEMORY_SHARE, memory_here
+from powercount.empirical.memory import check_fits
 
 ROLES: Final = ("input", "hidden", "readout")
 OUTPUTS: Final = (1, CLASSES)
@@ -118,11 +118,8 @@ class Run:
 
     def check_memory(self) -> None:
         """Raise ``DynamicsError`` where one member would not fit in half of this machine's memory."""
-        if self.memory() > MEMORY_SHARE * memory_here():
-            raise DynamicsError(
-                f"width {self.width} at depth {self.depth} needs about {self.memory() / 2**30:.1f} GiB and this "
-                f"machine has {memory_here() / 2**30:.1f} GiB; choose a smaller width, depth or number of steps"
-            )
+        what = f"width {self.width} at depth {self.depth} needs"
+        check_fits(self.memory(), what, "a smaller width, depth or number of steps", DynamicsError)
 
 
 @dataclass(slots=True)

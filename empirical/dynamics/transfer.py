@@ -34,7 +34,7 @@ from powercount.derivations.recipe import PowercountError, QuestionError, Recipe
 from powercount.empirical.activations import ACTIVATION, SLOPE
 from powercount.empirical.data import CLASSES, FEATURES, draw
 from powercount.empirical.ensemble import seed_of
-from powercount.empirical.sweep import MEMORY_SHARE, memory_here
+from powercount.empirical.memory import check_fits
 
 Moving = Literal["all", "hidden", "split"]
 MODES: Final[tuple[Moving, ...]] = ("all", "hidden", "split")
@@ -83,12 +83,8 @@ class Run:
 
     def check_memory(self, rates: int) -> None:
         """Raise ``TransferError`` where that many networks would not fit."""
-        needed, here = self.memory_needed(rates), memory_here()
-        if needed > MEMORY_SHARE * here:
-            raise TransferError(
-                f"{rates} rates at width {self.width} and depth {self.depth} need about {needed / 2**30:.1f} GiB and "
-                f"this machine has {here / 2**30:.1f} GiB; choose a smaller --width or smaller --depths"
-            )
+        what = f"{rates} rates at width {self.width} and depth {self.depth} need"
+        check_fits(self.memory_needed(rates), what, "a smaller --width or smaller --depths", TransferError)
 
 
 @dataclass(frozen=True, slots=True)

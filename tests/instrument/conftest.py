@@ -8,9 +8,11 @@ import pytest
 from powercount.decide import CONFIDENCE
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import Observable, observables
+from powercount.empirical.design import Sweep
 from powercount.empirical.ensemble import draw_ensemble
 from powercount.empirical.fit import fit_slope
-from powercount.empirical.sweep import Measurement, Sweep, member_squares
+from powercount.empirical.nets import member_squares
+from powercount.empirical.sweep import Measurement
 from powercount.finite_size import FiniteSize
 from powercount.verdict import judge
 
@@ -34,7 +36,7 @@ class Bench:
 
     def drawn(self, *, seed, data):
         """Members of the sweep, drawn from a seed of the test's own."""
-        width, depth = self.sweep.shapes()[-1]
+        width, depth = self.sweep.points()[-1]
         sizes = {"width": width, "depth": depth, "layers": self.against.block.layers}
         return draw_ensemble(
             seed=seed, members=range(self.sweep.seeds), data=data, examples=self.sweep.examples, **sizes

@@ -15,9 +15,10 @@ import pytest
 from powercount.decide import CONFIDENCE
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import Optimizer, observable_named
+from powercount.empirical.design import Sweep
 from powercount.empirical.ensemble import chunks, draw_ensemble
 from powercount.empirical.fit import LARGEST_LOG_COVARIANCE, fit_slope, least_squares_weights
-from powercount.empirical.sweep import Sweep, member_squares
+from powercount.empirical.nets import member_squares
 
 MEMBERS = 2048
 LEVELS = (0.05, 1e-3, 1 - CONFIDENCE)
@@ -48,7 +49,7 @@ def pool(cell):
     name, layers, activation, loss, asked, observable = CELLS[cell]
     recipe = named_recipe(name, layers=layers, activation=activation, optimizer=Optimizer(loss=loss))
     sweep, wanted = Sweep(**asked), observable_named(observable, layers)
-    width, depth = sweep.shapes()[-1]
+    width, depth = sweep.points()[-1]
     found = []
     for members in chunks(MEMBERS, layers * depth * width**2):
         draws = draw_ensemble(

@@ -14,7 +14,8 @@ import pytest
 from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import Optimizer, observable_named, observables
-from powercount.empirical.sweep import Sweep, measure
+from powercount.empirical.design import Sweep
+from powercount.empirical.sweep import measure
 from powercount.finite_size import ALIGNED, FINITE_WIDTH, FiniteSize
 
 # Four standard errors: the noise of what is compared, not a tolerance on it.

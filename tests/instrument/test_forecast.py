@@ -13,7 +13,8 @@ from powercount import forecast as page
 from powercount.__main__ import AGREES, BAD_INPUT, main
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import QuestionError, observables
-from powercount.empirical.sweep import Sweep, measure
+from powercount.empirical.design import Sweep
+from powercount.empirical.sweep import measure
 from powercount.forecast import (
     Forecast,
     Machine,

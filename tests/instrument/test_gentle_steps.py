@@ -9,8 +9,8 @@ import pytest
 from powercount.decide import RIVAL
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import AXES, observables
+from powercount.empirical.design import Sweep
 from powercount.empirical.fit import least_squares_weights
-from powercount.empirical.sweep import Sweep
 from powercount.finite_size import SMALL_STEPS, FiniteSize
 from powercount.recipes import HALVINGS, check_gentle, default_sweep, gentle
 

@@ -11,8 +11,9 @@ from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.named import named_recipe
 from powercount.derivations.next_order import NextOrder
 from powercount.derivations.recipe import Observable, observables
+from powercount.empirical.design import Sweep
 from powercount.empirical.ensemble import chunks, draw_ensemble
-from powercount.empirical.sweep import Sweep, member_squares
+from powercount.empirical.nets import member_squares
 
 MEMBERS, NOISE = 1024, 4  # standard errors: the noise of what is compared, not a tolerance on it
 SWEEP = Sweep(axis="width", sizes=(32, 64, 128), fixed=1, data="gaussian")
@@ -21,7 +22,7 @@ MANY, NARROW = 6000, Sweep(axis="width", sizes=(16, 32, 64), fixed=1, data="gaus
 
 def squares_of(recipe, wanted, sweep, members):
     """Mean squares at the largest size, one per member and observable."""
-    width, depth = sweep.shapes()[-1]
+    width, depth = sweep.points()[-1]
     layers = recipe.block.layers
     sizes = {"width": width, "depth": depth, "layers": layers, "data": sweep.data, "examples": sweep.examples}
     found = [
@@ -43,7 +44,7 @@ def test_own_updates_of_deep_blocks_have_their_next_order(layers, activation, le
     wanted = [
         each for each in observables(layers) if each.quantity == "own-update" and each.role not in ("input", "readout")
     ]
-    width, depth = SWEEP.shapes()[-1]
+    width, depth = SWEEP.points()[-1]
     squares = squares_of(recipe, wanted, SWEEP, MEMBERS)
     values, leading = NextOrder(recipe, width, depth), InfiniteWidth(recipe, width, depth)
     off, missing = {}, 0.0

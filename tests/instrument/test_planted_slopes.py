@@ -18,8 +18,9 @@ from powercount.decide import CONFIDENCE, RIVAL
 from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import Observable
+from powercount.empirical.design import Sweep
 from powercount.empirical.fit import HIDDEN, Estimate, fit_ratio, fit_slope, jackknife, least_squares_weights, total
-from powercount.empirical.sweep import Measurement, Sweep
+from powercount.empirical.sweep import Measurement
 from powercount.finite_size import FiniteSize
 from powercount.recipes import targets
 from powercount.verdict import judge

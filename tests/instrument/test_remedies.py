@@ -9,7 +9,7 @@ import pytest
 
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import QuestionError, observable_named
-from powercount.empirical.sweep import Sweep
+from powercount.empirical.design import Sweep
 from powercount.recipes import verify_axis
 
 OWN, TOTAL = observable_named("own-update:1", 2), observable_named("total-update:1", 2)

@@ -13,8 +13,9 @@ from powercount.derivations.next_order import NextOrder
 from powercount.derivations.norms import Norms
 from powercount.derivations.recipe import Optimizer, observables
 from powercount.derivations.squared_loss import SquaredLoss
+from powercount.empirical.design import Sweep
 from powercount.empirical.ensemble import draw_ensemble
-from powercount.empirical.sweep import Sweep, member_squares
+from powercount.empirical.nets import member_squares
 from powercount.finite_size import FINITE_WIDTH, SHARED, TRUSTED
 
 MEMBERS = 192
@@ -39,11 +40,11 @@ def test_what_the_next_order_leaves_is_declared(name, layers, activation, asked,
     sweep = Sweep(**asked, data="gaussian")
     updates = [each for each in observables(layers) if each.quantity.endswith("-update")]
     wanted = [each for each in updates if str(each) != "feature-update@readout"]
-    width, depth = sweep.shapes()[-1]
+    width, depth = sweep.points()[-1]
     sizes = {"width": width, "depth": depth, "layers": layers, "data": sweep.data, "examples": sweep.examples}
     squares = member_squares(recipe, wanted, sweep, draw_ensemble(seed=4, members=range(MEMBERS), **sizes))
     worst, without, held = 0.0, 0.0, 0
-    for place, (width, depth) in enumerate(sweep.shapes()):
+    for place, (width, depth) in enumerate(sweep.points()):
         values = NextOrder(recipe, width, depth)
         corrected, shared = SquaredLoss(values), Norms(values).shared(depth) / width
         base = (FINITE_WIDTH * (1 + values.blocks_of_signal()) + max(values.norm_fluctuations) / 4) / width + shared

@@ -9,9 +9,11 @@ import numpy as np
 
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import observable_named
+from powercount.empirical.design import Sweep
 from powercount.empirical.ensemble import draw_ensemble
 from powercount.empirical.fit import fit_slope
-from powercount.empirical.sweep import Sweep, measure, member_squares
+from powercount.empirical.nets import member_squares
+from powercount.empirical.sweep import measure
 
 RECIPE = named_recipe("depth-mup", activation="tanh")
 WIDTH = Sweep(axis="width", sizes=(8, 16, 32), fixed=2, seeds=4, most_seeds=512, data="gaussian")

@@ -17,7 +17,8 @@ from powercount.derivations import recipe as question
 from powercount.derivations.named import NAMED, named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import AXES, Optimizer, QuestionError, observable_named, observables
-from powercount.empirical.sweep import Sweep, measure
+from powercount.empirical.design import Sweep
+from powercount.empirical.sweep import measure
 from powercount.recipes import default_sweep, verify_axis
 
 DEEP = 5

@@ -15,7 +15,7 @@ import pytest
 from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import QuestionError, observable_named, observables
-from powercount.empirical.sweep import SweepError
+from powercount.empirical.design import SweepError
 from powercount.recipes import HALVED, check_gentle, default_sweep, gentle, verify_axis
 
 CASES = [

@@ -14,8 +14,9 @@ import pytest
 from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import observables
+from powercount.empirical.design import Sweep
 from powercount.empirical.ensemble import draw_ensemble
-from powercount.empirical.sweep import Sweep, member_squares
+from powercount.empirical.nets import member_squares
 
 WITHIN = 0.03
 SEEDS = 24

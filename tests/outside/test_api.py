@@ -76,7 +76,7 @@ USES = {
     "Prediction": lambda: isinstance(powercount.derive(DEPTH_MUP, STREAM), powercount.Prediction),
     "Recipe": lambda: powercount.Recipe(name="mine", parametrization=DEPTH_MUP.parametrization).block.layers == 2,
     "Role": lambda: role().multiplier == powercount.Power(),
-    "Sweep": lambda: sweep().shapes() == ((32, 4), (32, 8), (32, 16), (32, 32)),
+    "Sweep": lambda: sweep().points() == ((32, 4), (32, 8), (32, 16), (32, 32)),
     "Verdict": lambda: isinstance(judged(), powercount.Verdict),
     "build": lambda: len(list(powercount.build(DEPTH_MUP, width=8, depth=3, seed=0).parameters())) == 2 + 2 * 3,
     "derive": lambda: powercount.derive(DEPTH_MUP, OWN_UPDATE).along("depth") == Fraction(-1, 2),

@@ -14,8 +14,9 @@ from powercount.__main__ import AGREES, BAD_INPUT, UNDECIDED, main
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import MOST_DENOMINATOR, MOST_POWER, PowercountError, QuestionError, Recipe
 from powercount.door import CRASHED, UsageError, within_floats
+from powercount.empirical.design import Sweep
 from powercount.empirical.network import build
-from powercount.empirical.sweep import Sweep, measure
+from powercount.empirical.sweep import measure
 from powercount.recipe_file import recipe_text
 from powercount.recipes import verify_axis
 from powercount.report import print_table
