@@ -6,8 +6,12 @@
 4. ``ensemble``     many seeds of that net at once, and one optimizer step differentiated exactly
 5. ``training``     T real steps of a torch optimizer
 6. ``observables``  one reduction per observable
-7. ``fit``          a slope, its interval by leaving seeds out
-8. ``sweep``        ``measure``: sizes x seeds, growing until the interval is narrow
+7. ``design``       points over any axes, seeds and their growth, data, steps, device
+8. ``subject``      the socket: what an instrument needs to know of what it measures
+9. ``nets``         ``RecipeNets``: a recipe's own nets as a subject; ``memory``: whether they fit
+10. ``fit``         slopes, their intervals and covariance by leaving seeds out
+11. ``grow``        the one loop: members by doubling until every interval is narrow
+12. ``sweep``       ``measure``: one recipe along one axis, first-order or real steps
 
 Nothing is imported here. Of the derivations this folder reads ``recipe`` alone: an instrument that can
 read the answer can be bent to it.

@@ -7,10 +7,13 @@ quantity asked for is narrower than ``half_width`` on each side, or ``most_seeds
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
+
+import numpy as np
 
 from powercount.derivations.recipe import AXES, Axis, PowercountError
 from powercount.empirical.data import DATA
