@@ -18,10 +18,11 @@ import sympy
 
 from powercount.derivations.features import features
 from powercount.derivations.forward import forward, placed_roles, slope_of_activation, symbolic_roles
-from powercount.derivations.recipe import AXES, Axis, Observable, Recipe, check_name, internal_index
+from powercount.derivations.optimizers import rule_of
+from powercount.derivations.recipe import AXES, Axis, Observable, Recipe, internal_index
 from powercount.derivations.scale import ONE, Scale, product
 from powercount.derivations.steps import HOUSE, Chain, Step, plain
-from powercount.derivations.updates import RULES, updates
+from powercount.derivations.updates import updates
 
 
 class StepRow(TypedDict):
@@ -229,15 +230,17 @@ class Prediction:
 
 
 @lru_cache(maxsize=256)
-def symbolic_chain(layers: int, activation: str, loss: str, zeros: frozenset[str], learned: bool = False) -> Chain:
-    """The whole derivation for symbolic powers: one chain per kind of block, loss and set of zero roles.
+def symbolic_chain(
+    layers: int, activation: str, loss: str, zeros: frozenset[str], learned: bool = False, optimizer: str = "sgd"
+) -> Chain:
+    """The whole derivation for symbolic powers: one chain per kind of block, loss, optimizer and set of zero roles.
 
     ``learned``: after the first of several steps that moved a readout which starts at zero.
     """
     chain = Chain()
     roles = symbolic_roles(layers, zeros)
     forward(chain, roles, layers, activation)
-    updates(chain, roles, layers, activation, loss, learned=learned)
+    updates(chain, roles, layers, activation, loss, rule=rule_of(optimizer), learned=learned)
     features(chain, roles, layers, activation, learned=learned)
     return chain
 
@@ -255,19 +258,18 @@ def learns_readout(recipe: Recipe, steps: int) -> bool:
 def chain_of(recipe: Recipe, steps: int = 0) -> Chain:
     """The symbolic chain a recipe is a substitution of."""
     learned = learns_readout(recipe, steps)
-    return symbolic_chain(
-        recipe.block.layers, recipe.block.activation, recipe.optimizer.loss, zero_roles(recipe), learned
-    )
+    block, optimizer = recipe.block, recipe.optimizer
+    return symbolic_chain(block.layers, block.activation, optimizer.loss, zero_roles(recipe), learned, optimizer.name)
 
 
 @lru_cache(maxsize=1 << 12)
 def placed_chain(recipe: Recipe, learned: bool = False) -> Chain:
     """The same derivation for the recipe's own powers."""
-    check_name("optimizer with a derived step", recipe.optimizer.name, RULES)
     chain, alpha = Chain(), sympy.Rational(-recipe.parametrization.branch)
     roles, layers, activation = placed_roles(recipe), recipe.block.layers, recipe.block.activation
     forward(chain, roles, layers, activation, alpha)
-    updates(chain, roles, layers, activation, recipe.optimizer.loss, alpha, learned=learned)
+    rule = rule_of(recipe.optimizer.name)
+    updates(chain, roles, layers, activation, recipe.optimizer.loss, alpha, rule=rule, learned=learned)
     features(chain, roles, layers, activation, alpha, learned=learned)
     return chain
 

@@ -3,6 +3,7 @@ r"""One optimizer step: the error signal, the gradient at every preactivation, e
 Claim (SGD). With f's error signal chi = dloss/df, g = df/dh and delta_j = dloss/dy_j,
     delta_j = chi g L^(-alpha) prod_{i>j} Gamma_i,      dW_j = -lambda_j m_j delta_j z_j^T,
     own update   m_j dW_j z_j = -lambda_j m_j^2 delta_j <z_j, z_j>,   <z_j, z_j> = n |z_j|^2.
+Another optimizer has another rule for the last line (``optimizers``).
 Input and readout likewise: m_in^2 lambda_in chi g <x, x>/d, and m_out^2 lambda_out chi <h_L, h_L>.
 
 Worked line (muP in width, k = 2): lambda_1 = n L^(c_1), m_1^2 n |z|^2 = 1, g = n^(-1): the own update of
@@ -21,11 +22,11 @@ from powercount.derivations.forward import (
     gains_between,
     slope_of_activation,
 )
+from powercount.derivations.optimizers import SGD, Meeting, Rule
 from powercount.derivations.scale import ONE, Scale, added, aligned, product
 from powercount.derivations.steps import Chain, Step
 
 LEARNED = "learned-gradient"
-RULES = ("sgd",)  # optimizers whose step is derived below
 
 
 def updates(
@@ -36,9 +37,10 @@ def updates(
     loss: str,
     alpha: Expr = ALPHA,
     *,
+    rule: Rule = SGD,
     learned: bool = False,
 ) -> None:
-    """Add one step of SGD at base rate 1 to the chain; ``learned``: the step after one that moved a zero readout."""
+    """Add one step at base rate 1 to the chain; ``learned``: the step after one that moved a zero readout."""
     bounded = loss == "cross-entropy"
     chain.add(
         Step(
@@ -84,40 +86,64 @@ def updates(
             )
         )
     for j in range(1, layers + 1):
-        role = roles[f"hidden{j}"]
         incoming = stream * gains_between(chain, 1, j - 1)
         below = (f"preactivation:{j - 1}",) if f"preactivation:{j - 1}" in chain.steps else ()
+        met = Meeting(
+            role=roles[f"hidden{j}"],
+            delta=chain.scale(f"backward:{j}"),
+            inner=product(aligned, incoming**2),
+            letters=(f"m_{j}", rf"\lambda_{j}"),
+            signal=rf"|\delta_{j}|",
+            square=rf"\;n\,|z_{j}|^2",
+            keys=(f"backward:{j}",),
+        )
         chain.add(
             Step(
                 key=f"own-update:{j}",
                 symbol=rf"|m_{j}\,\Delta W_{j}\,z_{j}|",
-                formula=rf"m_{j}^2\,\lambda_{j}\,|\delta_{j}|\;n\,|z_{j}|^2",
-                because=f"the SGD step is -lambda m delta z^T, and it meets the z it was made from: <z, z> = n |z|^2 "
+                formula=rule.formula(met),
+                because=f"{rule.step}, and it meets the z it was made from: <z, z> = n |z|^2 "
                 f"(lemma aligned), with |z_{j}| = {'|h|' if j == 1 else f'|y_{j - 1}|'}",
-                scale=product(
-                    role.multiplier**2, role.learning_rate, chain.scale(f"backward:{j}"), aligned, incoming**2
-                ),
-                parents=("stream", f"backward:{j}", *gain_keys(1, j - 1), *below),
+                scale=rule.size(met),
+                parents=("stream", *rule.parents(met), *gain_keys(1, j - 1), *below),
                 source="arXiv 2512.21075 (first internal layer of a two-layer block); Tensor Programs VI, section 9",
             )
         )
+    met = Meeting(
+        role=roles["input"],
+        delta=product(error, gradient),
+        inner=ONE,
+        letters=("m_{in}", r"\lambda_{in}"),
+        signal=r"\chi\,g",
+        square=r"\;|x|^2/d",
+        keys=("error", slope_of_output),
+    )
     chain.add(
         Step(
             key="own-update:input",
             symbol=r"|m_{in}\,\Delta W_{in}\,x|/\sqrt d",
-            formula=r"m_{in}^2\,\lambda_{in}\,\chi\,g\;|x|^2/d",
+            formula=rule.formula(met),
             because="the same with <x, x>/d of order one",
-            scale=product(roles["input"].multiplier ** 2, roles["input"].learning_rate, error, gradient),
-            parents=("error", slope_of_output),
+            scale=rule.size(met),
+            parents=rule.parents(met),
         )
+    )
+    met = Meeting(
+        role=roles["readout"],
+        delta=error,
+        inner=product(aligned, stream**2),
+        letters=("m_{out}", r"\lambda_{out}"),
+        signal=r"\chi",
+        square=r"\;n\,|h_L|^2",
+        keys=("error",),
     )
     chain.add(
         Step(
             key="own-update:readout",
             symbol=r"|m_{out}\,\Delta W_{out}\,h_L|",
-            formula=r"m_{out}^2\,\lambda_{out}\,\chi\;n\,|h_L|^2",
+            formula=rule.formula(met),
             because="the readout's step meets the stream it was made from (lemma aligned)",
-            scale=product(roles["readout"].multiplier ** 2, roles["readout"].learning_rate, error, aligned, stream**2),
-            parents=("error", "stream"),
+            scale=rule.size(met),
+            parents=(*rule.parents(met), "stream"),
         )
     )

@@ -15,8 +15,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from powercount.derivations.recipe import Observable, check_name, observables
+from powercount.derivations.recipe import Observable, observables
 from powercount.empirical.ensemble import Ensemble, Pass
+from powercount.empirical.optimizers import rule_of
 
 
 def mean_square(values: Tensor) -> Tensor:
@@ -44,26 +45,24 @@ def backward(ensemble: Ensemble, passed: Pass, error: Tensor) -> tuple[Tensor, T
     return gradient, signal, signals[::-1]
 
 
-def own_update(ensemble: Ensemble, role: str, signal: Tensor, incoming: Tensor) -> Tensor:
-    """m dW z of every example's own step: -rate m^2 delta <z, z>."""
-    factor = -ensemble.rate[role] * ensemble.multiplier[role] ** 2
-    return factor * signal * incoming.square().sum(dim=1, keepdim=True)
-
-
 def at_initialization(ensemble: Ensemble) -> dict[Observable, Tensor]:
     """Every observable after one infinitesimal step: its mean square for each member."""
-    check_name("optimizer whose step is differentiated", ensemble.recipe.optimizer.name, ("sgd",))
+    rule = rule_of(ensemble.recipe.optimizer.name)
     passed = ensemble.forward()
     error = ensemble.error(passed.output)
     gradient, signal, signals = backward(ensemble, passed, error)
     roles, batch = ("input", *ensemble.hidden_roles), error.shape[2]
+
+    def own_update(role: str, delta: Tensor, z: Tensor) -> Tensor:
+        return rule.own(ensemble.rate[role], ensemble.multiplier[role], delta, z)
+
     values: dict[tuple[str, str | None], Tensor] = {
         ("stream", None): passed.end,
         ("branch-sum", None): passed.branch_sum,
         ("gradient", None): gradient,
         ("output", None): passed.output,
-        ("own-update", "input"): own_update(ensemble, "input", signal, ensemble.x / ensemble.x.shape[1] ** 0.5),
-        ("own-update", "readout"): own_update(ensemble, "readout", error, passed.end),
+        ("own-update", "input"): own_update("input", signal, ensemble.x / ensemble.x.shape[1] ** 0.5),
+        ("own-update", "readout"): own_update("readout", error, passed.end),
     }
     # The tangent of the stream, one column per role and example.
     moved = passed.start.new_zeros(*passed.start.shape[:2], len(roles) * batch)
@@ -74,7 +73,7 @@ def at_initialization(ensemble: Ensemble) -> dict[Observable, Tensor]:
             slope = ensemble.below(passed, block, j)
             tangent = tangent if slope is None else tangent * slope.repeat(1, 1, len(roles))
             tangent = ensemble.factor[role] * torch.bmm(ensemble.unit_hidden[block, j], tangent)
-            own = own_update(ensemble, role, signals[block][j], passed.incoming[block][j])
+            own = own_update(role, signals[block][j], passed.incoming[block][j])
             tangent[:, :, (j + 1) * batch : (j + 2) * batch] += own
             if block == middle(ensemble.depth) - 1:
                 values["own-update", role] = own

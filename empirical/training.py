@@ -13,16 +13,16 @@ given as minus the square of that bound: no size can be read off it (see ``fit.f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from powercount.derivations.recipe import Observable, check_name
+from powercount.derivations.recipe import Observable
 from powercount.empirical.ensemble import Draws, Ensemble, Pass
 from powercount.empirical.observables import at_initialization, mean_square, middle
+from powercount.empirical.optimizers import rule_of
 
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"sgd": torch.optim.SGD}
 AT_START = ("stream", "branch-sum", "gradient", "output")
 CLEAR = 100.0  # rounding then adds at most 1e-4 of a mean square
 
@@ -49,9 +49,7 @@ def _watched(
         for w in weights[role]:
             w.requires_grad_(True)
         groups.append({"params": weights[role], "lr": rate * ensemble.rate[role]})
-    name = ensemble.recipe.optimizer.name
-    check_name("optimizer that makes a step", name, tuple(OPTIMIZERS))
-    optimizer = OPTIMIZERS[name](groups)
+    optimizer = rule_of(ensemble.recipe.optimizer.name).made(groups)
     for _ in range(steps):
         optimizer.zero_grad()
         with torch.enable_grad():
