@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from powercount.empirical.design import Sweep
 
 DATA = ("digits", "gaussian")
+DEVICES = ("cpu", "cuda")
 SMALLER = "choose smaller --sizes, or fewer --seeds or --steps"
 
 
@@ -98,6 +99,7 @@ def parser() -> Parser:
         made.add_argument("--seed", type=int, default=0, help="the seed everything is drawn from (0)")
         made.add_argument("--steps", type=int, default=0, help="real optimizer steps; 0: one infinitesimal step (0)")
         made.add_argument("--data", choices=DATA, default="digits")
+        made.add_argument("--device", choices=DEVICES, default="cpu", help="where the arithmetic is done (cpu)")
     ledger.add_verb(verbs)
     limit.add_verb(verbs)
     transfer.add_verb(verbs, Parser)
@@ -140,7 +142,7 @@ def sweep_asked(recipe: Recipe, axis: Axis, given: argparse.Namespace) -> Sweep:
 
     chosen = default_sweep(recipe, axis, steps=given.steps)
     fixed = given.depth if axis == "width" else given.width
-    changes: dict[str, Any] = {"seed": given.seed, "data": given.data}
+    changes: dict[str, Any] = {"seed": given.seed, "data": given.data, "device": given.device}
     if given.sizes is not None:
         changes["sizes"] = tuple(given.sizes)
     if fixed is not None:

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from powercount import __main__ as command
 from powercount.decide import Limit, decide
 from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import observable_named
-from powercount.empirical.design import Plane, Sweep, SweepError, cross, grid
+from powercount.empirical.data import DATA
+from powercount.empirical.design import DEVICES, Plane, Sweep, SweepError, cross, grid
 from powercount.empirical.ensemble import seed_of
 from powercount.empirical.fit import fit_slope, fit_slopes
 from powercount.empirical.grow import grow
@@ -160,7 +162,8 @@ def test_a_plane_without_two_slopes_is_refused(at, said):
 
 
 def test_a_device_that_is_not_there_is_refused(monkeypatch):
-    """An unknown device, and an accelerator where torch sees none, with the way out."""
+    """An unknown device, and an accelerator where torch sees none, with the way out; the command knows the same."""
+    assert (command.DEVICES, command.DATA) == (DEVICES, DATA)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SweepError, match="choose one of: cpu, cuda"):
         Sweep(axis="width", sizes=WIDTHS, fixed=2, device="tpu")

@@ -76,6 +76,8 @@ def sweep(draw, axis):
         flags += ["--steps", str(draw.randint(0, 2))]
     if draw.random() < 0.3:
         flags += ["--data", draw.choice(("digits", "gaussian", "images"))]
+    if draw.random() < 0.1:
+        flags += ["--device", draw.choice(("cpu", "cuda", "tpu"))]
     if draw.random() < 0.3:
         flags += [draw.choice(("--seeds", "--seed", "--steps", "--width", "--depth")), str(draw.choice(FAR))]
     if draw.random() < 0.2:
