@@ -70,7 +70,9 @@ class Traces:
 
     def plus(self, own: float) -> Traces:
         """X and R + own times the identity."""
-        return replace(self, r=self.r + own, rr=self.rr + own * (2 * self.r + own), xr=self.xr + own * self.x)
+        if own == 0:
+            return self
+        return Traces(self.x, self.xx, self.r + own, self.rr + own * (2 * self.r + own), self.xr + own * self.x)
 
 
 @dataclass(frozen=True, slots=True)

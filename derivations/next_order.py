@@ -28,9 +28,9 @@ from typing import Final
 from powercount.derivations.mean_field import Block, InfiniteWidth, Traces
 from powercount.derivations.moments import Joint, Moments, fluctuation, joint
 
-STEP: Final = (
-    1 / 20
-)  # of a logarithm: its square is far below the next order's own error, its inverse far above rounding
+NODES: Final = 5  # blocks of a net whose noise is worked out
+# Of a logarithm: its square is far below the next order's own error, its inverse far above rounding.
+STEP: Final = 1 / 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +43,29 @@ class Noise:
     with_last: float = 0
 
 
+def exponent(noises: Iterable[Noise], here: float, around: Iterable[tuple[float, float]]) -> float:
+    """n log E F / F of a value that is ``here`` without noise, and ``around`` with each noise one step up and down."""
+    if here <= 0:
+        return 0
+    found = last = float(0)
+    for noise, (more, less) in zip(noises, around, strict=True):
+        up, down = math.log(more / here), math.log(less / here)
+        first, second = (up - down) / (2 * STEP), (up + down) / STEP**2
+        found += noise.variance * (first**2 + second - first) / 2 + noise.with_last * first * last
+        last = first
+    return found
+
+
 class NextOrder(InfiniteWidth):
     """The values of ``InfiniteWidth`` with what fluctuates inside a block, to order 1/n in the exponent."""
 
     @cached_property
-    def _noises(self) -> tuple[tuple[Noise, ...], ...]:
-        """[index]: the sources inside each block; for k = 1 all blocks share them, and they are left out here."""
-        return tuple(self._inside(index) for index in range(self.depth))
+    def _noises(self) -> dict[int, tuple[Noise, ...]]:
+        """The sources inside each node."""
+        return {index: self._inside(index) for index in self._nodes}
 
     def _inside(self, index: int) -> tuple[Noise, ...]:
+        """The sources inside a block; for k = 1 all blocks share them, and they are left out here."""
         if self.layers == 1:
             return ()
         q, found = self.stream[index], list[Noise]()
@@ -71,21 +85,12 @@ class NextOrder(InfiniteWidth):
 
     def averaged(self, index: int, value: Callable[[Block], float]) -> float:
         """What is made of block ``index``, over the noise inside it."""
-        noises = self._noises[index]
-        around = [(value(noise.up), value(noise.down)) for noise in noises]
-        return self._over(noises, value(self.blocks[index]), around)
+        return self._over(index, self._inside(index), value)
 
-    def _over(self, noises: Iterable[Noise], here: float, around: Iterable[tuple[float, float]]) -> float:
-        """E of a value that is ``here`` without noise, and ``around`` with each noise one step up and down."""
-        if here <= 0:
-            return here
-        exponent = last = float(0)
-        for noise, (more, less) in zip(noises, around, strict=True):
-            up, down = math.log(more / here), math.log(less / here)
-            first, second = (up - down) / (2 * STEP), (up + down) / STEP**2
-            exponent += noise.variance * (first**2 + second - first) / 2 + noise.with_last * first * last
-            last = first
-        return here * math.exp(exponent / self.width)
+    def _over(self, index: int, noises: Iterable[Noise], value: Callable[[Block], float]) -> float:
+        here = value(self.blocks[index])
+        around = [(value(noise.up), value(noise.down)) for noise in noises]
+        return here * math.exp(exponent(noises, here, around) / self.width)
 
     def through_block(self, index: int, moving: frozenset[str]) -> Traces:
         """The traces of a block over the noise inside it."""
@@ -102,22 +107,45 @@ class NextOrder(InfiniteWidth):
     def _passing(self, index: int, moving: frozenset[str]) -> tuple[Traces, float]:
         """(the traces of a block, r^2), each over the noise inside it."""
         if (index, moving) not in self._known_blocks:
-            noises = self._noises[index]
-
-            def parts(block: Block) -> tuple[float, ...]:
-                traces = self.passed(block, moving)
-                return traces.x, traces.xx, traces.r, traces.rr, traces.xr, traces.r**2
-
-            here, around = parts(self.blocks[index]), [(parts(noise.up), parts(noise.down)) for noise in noises]
+            low, high = (
+                max(node for node in self._nodes if node <= index),
+                min(node for node in self._nodes if node >= index),
+            )
+            above = (index - low) / (high - low) if high > low else 0
+            pairs = zip(self._exponents(low, moving), self._exponents(high, moving), strict=True)
             *traces, square = (
-                self._over(noises, each, [(up[place], down[place]) for up, down in around])
-                for place, each in enumerate(here)
+                here * math.exp(((1 - above) * below + above * beyond) / self.width)
+                for here, (below, beyond) in zip(self._parts(self.blocks[index], moving), pairs, strict=True)
             )
             self._known_blocks[index, moving] = Traces(*traces), square
         return self._known_blocks[index, moving]
 
     @cached_property
+    def _nodes(self) -> tuple[int, ...]:
+        """The blocks whose noise is worked out; between them its exponents are linear to far below the next order."""
+        return tuple(sorted({place * (self.depth - 1) // (NODES - 1) for place in range(NODES)}))
+
+    def _parts(self, block: Block, moving: frozenset[str]) -> tuple[float, ...]:
+        traces = self.passed(block, moving)
+        return traces.x, traces.xx, traces.r, traces.rr, traces.xr, traces.r**2
+
+    def _exponents(self, index: int, moving: frozenset[str]) -> tuple[float, ...]:
+        """n times the logarithm of what the noise inside a block makes of each of its parts."""
+        if (index, moving) not in self._known_exponents:
+            noises = self._noises[index]
+            around = [(self._parts(noise.up, moving), self._parts(noise.down, moving)) for noise in noises]
+            self._known_exponents[index, moving] = tuple(
+                exponent(noises, each, [(up[place], down[place]) for up, down in around])
+                for place, each in enumerate(self._parts(self.blocks[index], moving))
+            )
+        return self._known_exponents[index, moving]
+
+    @cached_property
     def _known_blocks(self) -> dict[tuple[int, frozenset[str]], tuple[Traces, float]]:
+        return {}
+
+    @cached_property
+    def _known_exponents(self) -> dict[tuple[int, frozenset[str]], tuple[float, ...]]:
         return {}
 
     def own_update(self, index: int, j: int) -> float:
@@ -127,13 +155,12 @@ class NextOrder(InfiniteWidth):
         if self.layers == 1:
             up, down = (self.block(q, {1: math.exp(step)}) for step in (STEP, -STEP))
             noises.append(Noise(fluctuation(self.activation, q)[0], up, down))
-        noises.extend(self._noises[index])
+        noises.extend(self._inside(index))
 
         def made(block: Block) -> float:
             return self.own(block, j) ** 2 * self.sent_back(block, gradient)[j - 1]
 
-        here, around = made(self.blocks[index]), [(made(noise.up), made(noise.down)) for noise in noises]
-        return self._over(noises, here, around) * math.exp(self.alignment(index, j) / self.width)
+        return self._over(index, noises, made) * math.exp(self.alignment(index, j) / self.width)
 
     def alignment(self, index: int, j: int) -> float:
         """n times what |p_j|^2 gains since the gradient has met y_{j+1}, ..., y_{k-1} on its way through the block."""

@@ -3,9 +3,10 @@
 An implementation that contradicts its claims usually has one power wrong: of one role, of every hidden role, of one
 kind for all roles, or of the branch. The expected slopes are linear in the powers as long as no share of a sum takes
 over and the stream keeps its size. So for each of these families one small move gives the slope every observable
-gains per unit of it; least squares over the observables that are products gives the size of the move, the nearest
-simple fractions are put into the exact expected values, and a move explains the verdicts where every measured interval
-holds what is expected then. Where no such move is found, every quarter up to 3/2 is tried, and then two roles at once.
+gains per unit of it; least squares over the observables that are products gives the size of the move. It is solved
+again around what came out, since a stream that grows bends the slopes. The nearest simple fractions are put into the
+exact expected values, and a move explains the verdicts where every measured interval holds what is expected then. Where
+no such move is found, every quarter up to 3/2 is tried, and then two roles at once.
 
 Moves that no verdict tells apart are listed together: what cannot be seen is not decided.
 """
@@ -32,6 +33,9 @@ PROBE: Final = Fraction(1, 4)
 DENOMINATORS: Final = (1, 2, 3, 4, 6)
 NEAR: Final = 0.2  # of a solved move: simple fractions this close to it are tried
 TRIED: Final = tuple(Fraction(sign * count, 4) for count in range(1, 7) for sign in (-1, 1))
+ROUNDS: Final = 3  # of solving: slopes are linear in pieces, and the second round is in the right one
+GRID: Final = 12  # moves are solved again around the nearest of these parts
+FURTHEST: Final = 2
 FLAT: Final = 0.05  # a slope gained per unit of a move that is none
 PAIRS_TRIED: Final = 12
 SHOWN: Final = 4
@@ -170,7 +174,7 @@ def explain(against: Recipe, verdicts: Sequence[Verdict]) -> list[Explanation]:
     gains = [_gain(evidence, against, roles, kind, axis) for roles, kind in groups]
     found = []
     for (roles, kind), gain in zip(groups, gains, strict=True):
-        for shift in _solved(evidence, base, gain):
+        for shift in _solved(evidence, against, roles, kind, base, gain):
             found += _tried(evidence, against, (Move(roles=roles, kind=kind, axis=axis, shift=shift),))
     if not found:
         for roles, kind in groups:
@@ -181,24 +185,52 @@ def explain(against: Recipe, verdicts: Sequence[Verdict]) -> list[Explanation]:
     return sorted(_best_of_each(found), key=Explanation.order)
 
 
-def _gain(evidence: Evidence, against: Recipe, roles: tuple[str, ...], kind: Kind, axis: Axis) -> NDArray[np.float64]:
+def _gain(
+    evidence: Evidence,
+    against: Recipe,
+    roles: tuple[str, ...],
+    kind: Kind,
+    axis: Axis,
+    around: Fraction = Fraction(0),
+    probe: Fraction = PROBE,
+) -> NDArray[np.float64]:
     """The slope that every observable gains per unit of a move, from a small one up and one down."""
     up, down = (
-        evidence.expected(Move(roles=roles, kind=kind, axis=axis, shift=shift).applied(against))
-        for shift in (PROBE, -PROBE)
+        evidence.expected(Move(roles=roles, kind=kind, axis=axis, shift=around + shift).applied(against))
+        for shift in (probe, -probe)
     )
-    gain: NDArray[np.float64] = (up - down) / (2 * float(PROBE))
+    gain: NDArray[np.float64] = (up - down) / (2 * float(probe))
     return gain
 
 
-def _solved(evidence: Evidence, base: NDArray[np.float64], gain: NDArray[np.float64]) -> list[Fraction]:
-    """The moves of one family that least squares suggests; none if a product that it leaves alone has moved."""
-    gap, usable = evidence.slopes - base, evidence.product & np.isfinite(gain)
-    moved = usable & (np.abs(gain) > FLAT)
-    if not moved.any():
-        return []
-    weights = gain[moved] / evidence.reach[moved] ** 2
-    return simple_fractions(float(weights @ gap[moved] / (weights @ gain[moved])), NEAR)
+def _solved(
+    evidence: Evidence,
+    against: Recipe,
+    roles: tuple[str, ...],
+    kind: Kind,
+    base: NDArray[np.float64],
+    gain: NDArray[np.float64],
+) -> list[Fraction]:
+    """The moves of one family that least squares suggests: from the claims, and again from where that led."""
+    assert evidence.sweep is not None
+    axis, found, at = evidence.sweep.axis, list[Fraction](), Fraction(0)
+    for _ in range(ROUNDS):
+        gap, usable = evidence.slopes - base, evidence.product & np.isfinite(gain) & np.isfinite(base)
+        moved = usable & (np.abs(gain) > FLAT)
+        if not moved.any():
+            break
+        weights = gain[moved] / evidence.reach[moved] ** 2
+        near = float(at) + float(weights @ gap[moved] / (weights @ gain[moved]))
+        found += [each for each in simple_fractions(near, NEAR) if each not in found]
+        last, at = at, Fraction(round(GRID * max(-FURTHEST, min(FURTHEST, near))), GRID)
+        if at == last:
+            break
+        try:
+            base = evidence.expected(Move(roles=roles, kind=kind, axis=axis, shift=at).applied(against))
+            gain = _gain(evidence, against, roles, kind, axis, at, Fraction(1, GRID))
+        except (OverflowError, ZeroDivisionError):
+            break
+    return found
 
 
 def _tried(evidence: Evidence, against: Recipe, moves: tuple[Move, ...]) -> list[Explanation]:

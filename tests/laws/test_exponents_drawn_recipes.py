@@ -2,7 +2,8 @@
 
 Hypothesis draws what the command accepts: blocks of one to eight internal layers, activations, both losses, powers of
 both axes, zero starts, data, seeds, and one or several real steps; every observable is derived, measured and judged on
-one axis. No verdict may be CONTRADICTS and at most 2 % may be UNDECIDED. ``--recipes N`` draws N along each axis.
+one axis. No verdict may be CONTRADICTS and at most 2 % may be UNDECIDED. ``--recipes N`` draws N along each axis; a
+night draws them in four parts, which workers share.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, note, settings
+from hypothesis import given, note, seed, settings
 
 from powercount.derivations.recipe import AXES, observables
 from powercount.recipe_file import recipe_text
@@ -19,17 +20,24 @@ from powercount.recipes import default_sweep, verify_axis
 from powercount.strategies import drawn_questions
 
 MOST_UNDECIDED = 0.02
+PARTS = 4
 LAYERS = 3  # in a default run, for its time; a night draws up to eight
 
 
+def pytest_generate_tests(metafunc):
+    """One part along each axis, or four in a night."""
+    if "part" in metafunc.fixturenames:
+        night = metafunc.config.getoption("--night")
+        metafunc.parametrize("part", range(PARTS) if night else [0])
+
+
 @pytest.mark.parametrize("axis", AXES)
-def test_drawn_recipes_follow_their_derived_exponents(axis, powercount_laws, quick, pytestconfig):
+def test_drawn_recipes_follow_their_derived_exponents(axis, part, powercount_laws, quick, pytestconfig):
     """Every observable ~ n^a L^b with the derived (a, b), for anything the command accepts."""
     verdicts, wanted, began = [], 0, time.process_time()
     count, night = pytestconfig.getoption("--recipes"), pytestconfig.getoption("--night")
+    drawn = drawn_questions(axis, 8 if night else LAYERS)
 
-    @settings(max_examples=count // 4 if quick else count)
-    @given(question=drawn_questions(axis, 8 if night else LAYERS))
     def holds(question):
         nonlocal wanted
         recipe = question.recipe
@@ -44,9 +52,15 @@ def test_drawn_recipes_follow_their_derived_exponents(axis, powercount_laws, qui
         for verdict in found:
             assert verdict.outcome != "CONTRADICTS", verdict.story()
 
-    holds()
+    held = settings(max_examples=count // 4 if quick else count // PARTS if night else count)(
+        given(question=drawn)(holds)
+    )
+    given_seed = pytestconfig.getoption("--hypothesis-seed")
+    if given_seed is not None:  # each part draws its own
+        held = seed(f"{given_seed}, part {part}")(held)
+    held()
     spent = time.process_time() - began
-    counts = powercount_laws.tally(verdicts, f"what is accepted, along {axis}, {spent:.0f} CPU seconds")
+    counts = powercount_laws.tally(verdicts, f"what is accepted, along {axis}, part {part}, {spent:.0f} CPU seconds")
     assert len(verdicts) == wanted > 10
-    # Of few verdicts one recipe's worth may be undecided: what is asserted is a rate.
-    assert counts["UNDECIDED"] <= MOST_UNDECIDED * len(verdicts) + (0 if night else 8)
+    # Of few verdicts one recipe's worth may be undecided: what is asserted is a rate, and parts add up.
+    assert counts["UNDECIDED"] <= MOST_UNDECIDED * len(verdicts) + 8

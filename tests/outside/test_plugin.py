@@ -45,18 +45,18 @@ from verdicts import VERDICTS
 
 
 @pytest.mark.parametrize("outcome", VERDICTS)
-def test_agrees(outcome, ledger):
-    ledger.agrees(VERDICTS[outcome], outcome.lower())
+def test_agrees(outcome, powercount_laws):
+    powercount_laws.agrees(VERDICTS[outcome], outcome.lower())
 
 
 @pytest.mark.parametrize("outcome", VERDICTS)
-def test_contradicts(outcome, ledger):
-    ledger.contradicts(VERDICTS[outcome], outcome.lower())
+def test_contradicts(outcome, powercount_laws):
+    powercount_laws.contradicts(VERDICTS[outcome], outcome.lower())
 
 
-def test_counts(ledger):
-    assert ledger.tally(VERDICTS.values(), "all three") == {outcome: 1 for outcome in VERDICTS}
-    ledger.note("a line", "of text")
+def test_counts(powercount_laws):
+    assert powercount_laws.tally(VERDICTS.values(), "all three") == {outcome: 1 for outcome in VERDICTS}
+    powercount_laws.note("a line", "of text")
 """
 # What a user relies on: a law passes on AGREES alone, its negative twin on CONTRADICTS alone.
 RIGHT = {
