@@ -19,7 +19,7 @@ from powercount.forecast import (
     Forecast,
     Machine,
     announce,
-    powercount_laws,
+    ledger,
     resampling,
     sweep_seconds,
     sweeps,
@@ -75,8 +75,8 @@ def test_a_forecast_grows_with_the_work():
     assert " to " not in str(few)
     once, twice = (trainings([(1024, 16, 20, members, False)], 1) for members in (1, 2))
     assert twice.least == pytest.approx(2 * once.least)
-    assert powercount_laws(["transfer:c18"] * 2, quick=False, processes=1).least == pytest.approx(
-        2 * powercount_laws(["transfer:c18"], quick=False, processes=1).least
+    assert ledger(["transfer:c18"] * 2, quick=False, processes=1).least == pytest.approx(
+        2 * ledger(["transfer:c18"], quick=False, processes=1).least
     )
     assert resampling(200, 1000, 1).least == pytest.approx(2 * resampling(100, 1000, 1).least)
 

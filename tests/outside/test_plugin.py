@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from powercount.plugin import Ledger
+from powercount.plugin import Laws
 
 pytest_plugins = ["pytester"]
 
@@ -142,7 +142,7 @@ def test_a_plugin_that_lets_a_wrong_verdict_pass_is_seen(suite, mutant, monkeypa
     """Meta: with the plugin's assertion deleted or loosened, the outcomes held above are others."""
     space = {}
     exec(MUTANTS[mutant], space)
-    monkeypatch.setattr(Ledger, "_hold", space["_hold"])
+    monkeypatch.setattr(Laws, "_hold", space["_hold"])
     result = suite.runpytest_inprocess("-rA", "-p", "no:cacheprovider")
     assert set(outcomes(result)) == set(RIGHT)
     assert outcomes(result) != RIGHT

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from powercount import study as module
+from powercount.studies import study as module
 from powercount.__main__ import BAD_INPUT, main
 from powercount.studies.study import CELL, PART, PROBE, Cell, Study, StudyError, check_folder, compute
 
@@ -227,7 +227,7 @@ def test_a_place_that_cannot_be_written_is_one_line_before_the_work(line, place,
     def no_work(*_):
         raise AssertionError("the work began")
 
-    for target in ("claims.command.measured", "dynamics.limit.run_limit", "dynamics.transfer.run_transfer"):
+    for target in ("ledger.command.measured", "studies.limit.run_limit", "studies.transfer.run_transfer"):
         monkeypatch.setattr(f"powercount.{target}", no_work)
     file, locked = tmp_path / "file", tmp_path / "locked"
     file.write_text("[]")
