@@ -16,6 +16,7 @@ DECIDES = (
     "derivations/forward.py",
     "derivations/mean_field.py",
     "derivations/squared_loss.py",
+    "derivations/next_order.py",
     "derivations/norms.py",
     "empirical/fit.py",
     "empirical/sweep.py",
