@@ -46,19 +46,39 @@ class Expectation(Protocol):
     """
 
     @property
-    def value(self) -> float: ...
+    def value(self) -> float:
+        """The slope, or any number, expected."""
+        ...
+
     @property
-    def allowance(self) -> float: ...
+    def allowance(self) -> float:
+        """How far that may be off."""
+        ...
+
     @property
-    def distance(self) -> float: ...
+    def distance(self) -> float:
+        """How far off the nearest rival's value lies."""
+        ...
+
     @property
-    def rival(self) -> Fraction | float: ...
+    def rival(self) -> Fraction | float:
+        """How far off the nearest rival is, in powers."""
+        ...
+
     @property
-    def vanishes(self) -> bool: ...
+    def vanishes(self) -> bool:
+        """Whether it is expected to be exactly zero."""
+        ...
+
     @property
-    def void(self) -> bool: ...
+    def void(self) -> bool:
+        """Whether everything is."""
+        ...
+
     @property
-    def below(self) -> bool: ...
+    def below(self) -> bool:
+        """Whether it is too small a float."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

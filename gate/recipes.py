@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from powercount.decide import CONFIDENCE, RIVAL
 from powercount.derivations.limits import KINKED
-from powercount.derivations.mean_field import InfiniteWidth
+from powercount.derivations.next_order import NextOrder
 from powercount.derivations.predict import Prediction, derive, learns_readout, zero_roles
 from powercount.derivations.recipe import AXES, Axis, Observable, QuestionError, Recipe, check_powers, observables
 from powercount.empirical.design import EXAMPLES, FEWEST_SIZES, Sweep, SweepError
@@ -111,7 +111,7 @@ def gentle(recipe: Recipe, sweep: Sweep) -> Sweep:
     starts at zero moves nothing but itself at first: what it moves then is judged from its zeros, not from the unit
     weights that stand for them in ``FiniteSize``, and ``check_gentle`` bounds what it moves at second order.
     """
-    values = tuple(InfiniteWidth(recipe, width, depth) for width, depth in sweep.points())
+    values = tuple(NextOrder(recipe, width, depth) for width, depth in sweep.points())
 
     def rate(moving: str | None) -> float:
         moves = [move for value in values for move in value.relative_moves(moving)]

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from powercount.studies import study as module
 from powercount.__main__ import BAD_INPUT, main
+from powercount.studies import study as module
 from powercount.studies.study import CELL, PART, PROBE, Cell, Study, StudyError, check_folder, compute
 
 FUNCTION = "fractions:Fraction"
