@@ -256,7 +256,7 @@ class InfiniteWidth:
 
     def trace_variance(self, roles: Iterable[str]) -> float:
         """The variance of tr K after the last block from net to net: none in infinite width."""
-        return 0 * len(frozenset(roles))
+        return 0
 
     def spread(self, index: int, roles: Iterable[str], t: float) -> float:
         """What one block adds to tr K^2 beyond a Gaussian matrix: the spread of its layers' and slopes' own traces."""

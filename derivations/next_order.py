@@ -59,13 +59,18 @@ def exponent(noises: Iterable[Noise], here: float, around: Iterable[tuple[float,
 class NextOrder(InfiniteWidth):
     """The values of ``InfiniteWidth`` with what fluctuates inside a block, to order 1/n in the exponent."""
 
+    def _noises(self, index: int) -> tuple[Noise, ...]:
+        """The sources inside a block, made once."""
+        if index not in self._known_noises:
+            self._known_noises[index] = self._inside(index)
+        return self._known_noises[index]
+
     @cached_property
-    def _noises(self) -> dict[int, tuple[Noise, ...]]:
-        """The sources inside each node."""
-        return {index: self._inside(index) for index in self._nodes}
+    def _known_noises(self) -> dict[int, tuple[Noise, ...]]:
+        return {}
 
     def _inside(self, index: int) -> tuple[Noise, ...]:
-        """The sources inside a block; for k = 1 all blocks share them, and they are left out here."""
+        """For k = 1 all blocks share the sources, and they are left out here."""
         if self.layers == 1:
             return ()
         q, found = self.stream[index], list[Noise]()
@@ -85,7 +90,7 @@ class NextOrder(InfiniteWidth):
 
     def averaged(self, index: int, value: Callable[[Block], float]) -> float:
         """What is made of block ``index``, over the noise inside it."""
-        return self._over(index, self._inside(index), value)
+        return self._over(index, self._noises(index), value)
 
     def _over(self, index: int, noises: Iterable[Noise], value: Callable[[Block], float]) -> float:
         here = value(self.blocks[index])
@@ -132,7 +137,7 @@ class NextOrder(InfiniteWidth):
     def _exponents(self, index: int, moving: frozenset[str]) -> tuple[float, ...]:
         """n times the logarithm of what the noise inside a block makes of each of its parts."""
         if (index, moving) not in self._known_exponents:
-            noises = self._noises[index]
+            noises = self._noises(index)
             around = [(self._parts(noise.up, moving), self._parts(noise.down, moving)) for noise in noises]
             self._known_exponents[index, moving] = tuple(
                 exponent(noises, each, [(up[place], down[place]) for up, down in around])
@@ -155,7 +160,7 @@ class NextOrder(InfiniteWidth):
         if self.layers == 1:
             up, down = (self.block(q, {1: math.exp(step)}) for step in (STEP, -STEP))
             noises.append(Noise(fluctuation(self.activation, q)[0], up, down))
-        noises.extend(self._inside(index))
+        noises.extend(self._noises(index))
 
         def made(block: Block) -> float:
             return self.own(block, j) ** 2 * self.sent_back(block, gradient)[j - 1]

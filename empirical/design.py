@@ -15,7 +15,7 @@ from itertools import product
 
 import numpy as np
 
-from powercount.derivations.recipe import AXES, Axis, PowercountError
+from powercount.derivations.recipe import Axis, PowercountError
 from powercount.empirical.data import DATA
 
 FEWEST_SIZES = 3
@@ -30,7 +30,7 @@ class SweepError(PowercountError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
-    """What every design has: seeds, data, and how the step is made. Its points and axes are those of a subclass.
+    """What every design has: seeds, data, and how the step is made. Its points are those of a subclass.
 
     ``steps = 0`` is the exact first-order response to one step at base rate 1, of each of ``examples`` inputs; ``steps
     = T`` runs T real optimizer steps on one input, at base rate ``rate``, or at that of ``alone`` (role, rate) where
@@ -80,12 +80,6 @@ class Design:
         """(width, depth) that holds every point: what is drawn is drawn at this size and cut down."""
         widths, depths = zip(*self.points(), strict=True)
         return max(widths), max(depths)
-
-    def axes(self) -> tuple[Axis, ...]:
-        """The axes that vary, each with a slope of its own."""
-        return tuple(
-            axis for axis, sizes in zip(AXES, zip(*self.points(), strict=True), strict=True) if len({*sizes}) > 1
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

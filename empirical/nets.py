@@ -18,10 +18,10 @@ from powercount.empirical.design import Design, SweepError
 from powercount.empirical.ensemble import Draws, Ensemble, draw_ensemble
 from powercount.empirical.memory import check_fits
 from powercount.empirical.observables import at_initialization
+from powercount.empirical.subject import Squares
 from powercount.empirical.training import after_training, in_double
 
 SMALLEST_SQUARE = 1e-40  # squares of sizes from 1e-20 on: what they are computed from keeps its digits in float32
-Squares = dict[Observable, NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from powercount.empirical.design import EXAMPLES, Sweep
 from powercount.empirical.ensemble import chunks
 from powercount.empirical.fit import Estimate, State, fit_ratio, fit_slope, seen, total
 from powercount.empirical.grow import Progress, grow, narrow
-from powercount.empirical.nets import RecipeNets, Squares, check_memory, drawn, member_squares
+from powercount.empirical.nets import RecipeNets, check_memory, drawn, member_squares
+from powercount.empirical.subject import Squares
 
 PAIRED = 16  # members that make at first real steps beside their first-order response
 PAIRED_SHARE = 0.9  # of an interval's width left to the first-order response
