@@ -163,7 +163,8 @@ def _real_steps(
                 fitted[each] = total(slopes[each], fit_ratio(real[each], response[each], sizes))
         pairs = [each for each in asked if slopes[each].state == "measured"]
         if done >= sweep.most_seeds or all(
-            narrow(fitted[each], sweep, half_widths.get(each, sweep.half_width)) for each in pairs
+            narrow(fitted[each], sweep, _pairs_reach(slopes[each], sweep, half_widths.get(each, sweep.half_width)))
+            for each in pairs
         ):
             break
         wanted = min(2 * done, sweep.most_seeds)
@@ -176,3 +177,9 @@ def _real_steps(
     # The interval narrows with the members of the first-order response, not with the pairs.
     seeds = {each: len(plain[each]) if fitted[each].state == "measured" else len(real[each]) for each in asked}
     return points, fitted, seeds
+
+
+def _pairs_reach(slope: Estimate, sweep: Sweep, half_width: float) -> float:
+    """The half-width that more pairs can get to: what is asked for, or no more than their share on top of the rest."""
+    low, high = slope.interval(sweep.confidence)
+    return max(half_width, (high - low) / 2 / PAIRED_SHARE)

@@ -34,20 +34,21 @@ def in_double(draws: Draws) -> Draws:
 
 def train(ensemble: Ensemble, roles: Iterable[str], *, steps: int, rate: float) -> dict[str, list[Tensor]]:
     """The weights after ``steps`` optimizer steps in which only ``roles`` move."""
-    return _watched(ensemble, roles, steps=steps, rate=rate)[0]
+    return _watched(ensemble, ensemble.weights(), roles, steps=steps, rate=rate)[0]
 
 
 def _watched(
-    ensemble: Ensemble, roles: Iterable[str], *, steps: int, rate: float
+    ensemble: Ensemble, before: dict[str, list[Tensor]], roles: Iterable[str], *, steps: int, rate: float
 ) -> tuple[dict[str, list[Tensor]], dict[str, Tensor]]:
-    """The weights after the steps, and by role which members had a gradient other than zero at some step, (S,)."""
-    weights = {role: [w.clone() for w in each] for role, each in ensemble.weights().items()}
-    members = len(ensemble.x)
+    """The weights after the steps, and by role which members had a gradient other than zero at some step, (S,).
+
+    What does not move is shared with ``before``.
+    """
+    weights, members = dict(before), len(ensemble.x)
     pushed = {role: torch.zeros(members, dtype=torch.bool, device=ensemble.x.device) for role in weights}
     groups, roles = [], tuple(roles)
     for role in roles:
-        for w in weights[role]:
-            w.requires_grad_(True)
+        weights[role] = [w.clone().requires_grad_(True) for w in before[role]]
         groups.append({"params": weights[role], "lr": rate * ensemble.rate[role]})
     optimizer = rule_of(ensemble.recipe.optimizer.name).made(groups)
     for _ in range(steps):
@@ -113,7 +114,7 @@ def after_training(
         return torch.where(hidden, -floor, square)
 
     for moving, roles in runs.items():
-        after, pushed = _watched(ensemble, roles, steps=steps, rate=(alone or {}).get(str(moving), rate))
+        after, pushed = _watched(ensemble, before, roles, steps=steps, rate=(alone or {}).get(str(moving), rate))
         with torch.no_grad():
             end = ensemble.forward(after)
             own = own_updates(ensemble, before, after, end)

@@ -61,28 +61,14 @@ class FiniteSize:
     corrected: tuple[SquaredLoss | LearnedReadout, ...]
     norms: tuple[Norms, ...]
 
-    @classmethod
-    def of(cls, recipe: Recipe, sweep: Sweep) -> FiniteSize:
-        """Evaluate the recipe at every size of the sweep."""
-        learned = learns_readout(recipe, sweep.steps)
-        known = with_unit_readout(recipe) if learned else recipe
-        values = tuple(NextOrder(known, width, depth) for width, depth in sweep.points())
-        corrected: tuple[SquaredLoss | LearnedReadout, ...] = ()
-        if learned:
-            corrected = tuple(LearnedReadout(value) for value in values)
-        elif recipe.optimizer.loss == "mse":
-            corrected = tuple(SquaredLoss(value) for value in values)
-        return cls(
-            recipe=recipe,
-            sweep=sweep,
-            values=values,
-            corrected=corrected,
-            norms=tuple(Norms(value) for value in values),
-        )
+    @staticmethod
+    def of(recipe: Recipe, sweep: Sweep) -> FiniteSize:
+        """Evaluate the recipe at every size of the sweep; the same object for the same recipe and sweep."""
+        return _of(recipe, sweep)
 
     def widened(self, times: int) -> FiniteSize:
         """The same for networks that many times as wide."""
-        return _of(self.recipe, self.sweep.widened(times))
+        return FiniteSize.of(self.recipe, self.sweep.widened(times))
 
     def log_sizes(self, observable: Observable) -> tuple[float, ...]:
         """The logarithm of the rms expected at each size; nan where it is zero or leaves the range of floats."""
@@ -173,9 +159,18 @@ def _alignment(value: NextOrder, observable: Observable | None) -> float:
     return max(0.0, value.alignment(middle(value.depth) - 1, j))
 
 
-@lru_cache(maxsize=1 << 5)
+@lru_cache(maxsize=1 << 6)
 def _of(recipe: Recipe, sweep: Sweep) -> FiniteSize:
-    return FiniteSize.of(recipe, sweep)
+    learned = learns_readout(recipe, sweep.steps)
+    known = with_unit_readout(recipe) if learned else recipe
+    values = tuple(NextOrder(known, width, depth) for width, depth in sweep.points())
+    corrected: tuple[SquaredLoss | LearnedReadout, ...] = ()
+    if learned:
+        corrected = tuple(LearnedReadout(value) for value in values)
+    elif recipe.optimizer.loss == "mse":
+        corrected = tuple(SquaredLoss(value) for value in values)
+    norms = tuple(Norms(value) for value in values)
+    return FiniteSize(recipe=recipe, sweep=sweep, values=values, corrected=corrected, norms=norms)
 
 
 def with_unit_readout(recipe: Recipe) -> Recipe:

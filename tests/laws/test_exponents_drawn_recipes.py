@@ -2,8 +2,8 @@
 
 Hypothesis draws what the command accepts: blocks of one to eight internal layers, activations, both losses, powers of
 both axes, zero starts, data, seeds, and one or several real steps; every observable is derived, measured and judged on
-one axis. No verdict may be CONTRADICTS and at most 2 % may be UNDECIDED. ``--recipes N`` draws N along each axis; a
-night draws them in four parts, which workers share.
+one axis. No verdict may be CONTRADICTS and at most 2 % may be UNDECIDED. ``--recipes N`` draws N along each axis, in parts
+that workers share.
 """
 
 from __future__ import annotations
@@ -20,23 +20,26 @@ from powercount.recipes import default_sweep, verify_axis
 from powercount.strategies import drawn_questions
 
 MOST_UNDECIDED = 0.02
-PARTS = 4
 LAYERS = 3  # in a default run, for its time; a night draws up to eight
 
 
 def pytest_generate_tests(metafunc):
-    """One part along each axis, or four in a night."""
+    """Two parts along each axis, one where little is drawn, four in a night."""
     if "part" in metafunc.fixturenames:
-        night = metafunc.config.getoption("--night")
-        metafunc.parametrize("part", range(PARTS) if night else [0])
+        metafunc.parametrize("part", range(parts(metafunc.config)))
+
+
+def parts(config):
+    """In how many tests the recipes of an axis are drawn."""
+    return 4 if config.getoption("--night") else 1 if config.getoption("--quick") else 2
 
 
 @pytest.mark.parametrize("axis", AXES)
 def test_drawn_recipes_follow_their_derived_exponents(axis, part, powercount_laws, quick, pytestconfig):
     """Every observable ~ n^a L^b with the derived (a, b), for anything the command accepts."""
     verdicts, wanted, began = [], 0, time.process_time()
-    count, night = pytestconfig.getoption("--recipes"), pytestconfig.getoption("--night")
-    drawn = drawn_questions(axis, 8 if night else LAYERS)
+    count = pytestconfig.getoption("--recipes")
+    drawn = drawn_questions(axis, 8 if pytestconfig.getoption("--night") else LAYERS)
 
     def holds(question):
         nonlocal wanted
@@ -52,9 +55,7 @@ def test_drawn_recipes_follow_their_derived_exponents(axis, part, powercount_law
         for verdict in found:
             assert verdict.outcome != "CONTRADICTS", verdict.story()
 
-    held = settings(max_examples=count // 4 if quick else count // PARTS if night else count)(
-        given(question=drawn)(holds)
-    )
+    held = settings(max_examples=count // (4 if quick else parts(pytestconfig)))(given(question=drawn)(holds))
     given_seed = pytestconfig.getoption("--hypothesis-seed")
     if given_seed is not None:  # each part draws its own
         held = seed(f"{given_seed}, part {part}")(held)
