@@ -31,7 +31,7 @@ from types import MappingProxyType
 from typing import Final
 
 from powercount.derivations.moments import Moments, fluctuation, moments, slope_covariance, softmax_error
-from powercount.derivations.recipe import Observable, Recipe, observables
+from powercount.derivations.recipe import Observable, Recipe, middle, observables
 
 IDENTITY = Moments(1, 1, 1)
 NONE: Final[Mapping[int, float]] = MappingProxyType({})
@@ -342,8 +342,3 @@ class InfiniteWidth:
                 spread = reach**2 * ((self.classes + 1) * s / self.width + self.trace_variance(roles))
                 return self.error() / self.classes * (mean**2 + spread)
         raise ValueError(f"no infinite-width value for {observable}")
-
-
-def middle(depth: int) -> int:
-    """The mid-depth block, counted from 1: ceil(L/2)."""
-    return (depth + 1) // 2

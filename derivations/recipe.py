@@ -286,6 +286,11 @@ def observables(layers: int) -> tuple[Observable, ...]:
     )
 
 
+def middle(depth: int) -> int:
+    """The mid-depth block, counted from 1: ceil(L/2)."""
+    return (depth + 1) // 2
+
+
 def observable_named(text: str, layers: int) -> Observable:
     """The observable a user wrote, such as ``own-update:1`` or ``feature-update@hidden1``."""
     known = {str(observable): observable for observable in observables(layers)}

@@ -31,10 +31,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from powercount.derivations.mean_field import InfiniteWidth, middle
+from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.moments import aligned_slopes
 from powercount.derivations.norms import Norms
-from powercount.derivations.recipe import Observable
+from powercount.derivations.recipe import Observable, middle
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from powercount.derivations.recipe import Recipe
+from powercount.derivations.recipe import Recipe, middle
 from powercount.empirical.activations import ACTIVATION, SLOPE
 from powercount.empirical.data import CLASSES, FEATURES, draw
 
@@ -63,7 +63,8 @@ def draw_ensemble(
 class Pass:
     """What a forward pass leaves behind.
 
-    h_0 and h_L (S, n, B); branch_sum (S, n, B); f (S, C, B); per block and layer: z, y (S, n, B).
+    h_0 and h_L (S, n, B); branch_sum (S, n, B); f (S, C, B); per block and layer what its matrix reads, z (S, n, B),
+    and where asked for the derivative that z was made with, None where no activation is; y_1..y_k at mid-depth.
     """
 
     start: Tensor
@@ -71,8 +72,13 @@ class Pass:
     branch_sum: Tensor
     output: Tensor
     incoming: list[list[Tensor]]
-    preactivations: list[list[Tensor]]
-    streams: list[Tensor]
+    slopes: list[list[Tensor | None]]
+    preactivations: list[Tensor]
+
+
+def times(factor: float, matrices: Tensor, columns: Tensor) -> Tensor:
+    """factor * matrices @ columns of every member, in one product."""
+    return torch.baddbmm(columns.new_empty(1).expand(1, 1, 1), matrices, columns, beta=0, alpha=factor)
 
 
 class Ensemble:
@@ -109,29 +115,37 @@ class Ensemble:
             "readout": [self.std["readout"] * self.unit_readout],
         }
 
-    def forward(self, weights: dict[str, list[Tensor]] | None = None) -> Pass:
-        """Run all members; with ``weights`` use those in place of the initial ones."""
+    def forward(self, weights: dict[str, list[Tensor]] | None = None, *, slopes: bool = False) -> Pass:
+        """Run all members, with ``weights`` in place of the initial ones; ``slopes`` keeps the derivatives."""
         factor = self.factor if weights is None else self.multiplier
         w_in = self.unit_input if weights is None else weights["input"][0]
         w_out = self.unit_readout if weights is None else weights["readout"][0]
-        h = start = factor["input"] * torch.bmm(w_in, self.x) / FEATURES**0.5
+        h = start = times(factor["input"] / FEATURES**0.5, w_in, self.x)
         branch_sum = torch.zeros_like(h)
-        incoming, preactivations, streams = [], [], [h]
+        incoming, derivatives, preactivations = [], [], []
         for block in range(self.depth):
-            y, zs, ys = h, [], []
+            y, zs, ds, ys = h, [], [], []
             for j, role in enumerate(self.hidden_roles):
-                z = y if j == 0 and self.layers > 1 else self.phi(y)
+                active = self.is_active(j)
+                z = self.phi(y) if active else y
+                if slopes:
+                    ds.append(self.slope(y) if active else None)
                 w = self.unit_hidden[block, j] if weights is None else weights[role][block]
-                y = factor[role] * torch.bmm(w, z)
+                y = times(factor[role], w, z)
                 zs.append(z)
                 ys.append(y)
-            branch_sum = branch_sum + self.branch * y
+            branch_sum = torch.add(branch_sum, y, alpha=self.branch)
             h = start + branch_sum
             incoming.append(zs)
-            preactivations.append(ys)
-            streams.append(h)
-        output = factor["readout"] * torch.bmm(w_out, h)
-        return Pass(start, h, branch_sum, output, incoming, preactivations, streams)
+            derivatives.append(ds)
+            if block == middle(self.depth) - 1:
+                preactivations = ys
+        output = times(factor["readout"], w_out, h)
+        return Pass(start, h, branch_sum, output, incoming, derivatives, preactivations)
+
+    def is_active(self, j: int) -> bool:
+        """Whether an activation feeds internal layer j, counted from 0: of two and more the first reads the stream."""
+        return (j > 0 or self.layers == 1) and self.recipe.block.activation != "linear"
 
     def error(self, output: Tensor) -> Tensor:
         """dloss/df of each example's own loss, shape (S, C, B)."""
@@ -148,22 +162,21 @@ class Ensemble:
             each = 0.5 * (output - target).square().sum(dim=1)
         return each.mean(dim=1)
 
-    def below(self, passed: Pass, block: int, j: int) -> Tensor | None:
-        """phi' where the activation feeds internal layer j (counted from 0) of a block; None where it does not."""
-        if j > 0:
-            return self.slope(passed.preactivations[block][j - 1])
-        return None if self.layers > 1 else self.slope(passed.streams[block])
-
     def backward(self, passed: Pass, signal: Tensor, block: int) -> tuple[Tensor, list[Tensor]]:
-        """From d/dh_l to d/dh_{l-1} and to d/dy_1..d/dy_k of one block; columns are (any, B)."""
-        columns = signal.shape[2] // self.x.shape[2]
+        """From d/dh_l to d/dh_{l-1} and to d/dy_1..d/dy_k of one block; columns are (S, n, any, B)."""
         current, signals = self.branch * signal, []
         for j in range(self.layers - 1, -1, -1):
             signals.append(current)
-            current = self.factor[self.hidden_roles[j]] * torch.bmm(self.unit_hidden[block, j].transpose(1, 2), current)
-            slope = self.below(passed, block, j)
-            current = current if slope is None else current * slope.repeat(1, 1, columns)
-        return signal + current, signals[::-1]
+            current = self.applied(block, j, current, transposed=True)
+            slope = passed.slopes[block][j]
+            current = current if slope is None else current.mul_(slope[:, :, None])
+        return current.add_(signal), signals[::-1]
+
+    def applied(self, block: int, j: int, columns: Tensor, *, transposed: bool = False) -> Tensor:
+        """m W of internal layer j, or its transpose, times columns (S, n, any, B)."""
+        unit = self.unit_hidden[block, j]
+        factor, w = self.factor[self.hidden_roles[j]], unit.transpose(1, 2) if transposed else unit
+        return times(factor, w, columns.flatten(2)).unflatten(2, columns.shape[2:])
 
 
 def chunks(members: int, numbers_each: int, most: int = 1 << 25) -> Iterator[range]:

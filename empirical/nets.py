@@ -96,7 +96,7 @@ def _squares(recipe: Recipe, asked: Sequence[Observable], design: Design, draws:
             values = after_training(ensemble, asked, steps=design.steps, rate=design.rate, alone=dict(design.alone))
         else:
             with torch.no_grad():
-                values = at_initialization(ensemble)
+                values = at_initialization(ensemble, asked)
         for each in asked:
             columns[each].append(values[each].cpu().numpy())
     return {each: np.stack(column, axis=1) for each, column in columns.items()}

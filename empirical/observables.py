@@ -6,18 +6,26 @@ values are known exactly. The step's tangent is pushed forward one role at a tim
     dy_j = m_j W_j dz_j + own_j,   dh_l = dh_{l-1} + L^branch dy_k,   df = m_out W_out dh_L + own_out:
 the derivative along the step at base rate 1, with no step size and no cancellation.
 
+Only what is asked for is computed (``Needed``): a size at initialization needs no gradient, an own update no tangent,
+an update of the whole net one tangent and not one of each role.
+
 Every reduction returns the mean square over coordinates and examples of each member, shape (S,), in
 float64. Names and meanings are ``recipe.Observable``'s.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-from powercount.derivations.recipe import Observable, observables
-from powercount.empirical.ensemble import Ensemble, Pass
+from powercount.derivations.recipe import Observable, middle
+from powercount.empirical.ensemble import Ensemble, Pass, times
 from powercount.empirical.optimizers import rule_of
+
+Named = tuple[str, str | None]  # a quantity and its role
 
 
 def mean_square(values: Tensor) -> Tensor:
@@ -25,68 +33,120 @@ def mean_square(values: Tensor) -> Tensor:
     return values.double().square().flatten(1).mean(dim=1)
 
 
-def middle(depth: int) -> int:
-    """The mid-depth block, counted from 1: ceil(L/2)."""
-    return (depth + 1) // 2
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needed:
+    """What a set of observables needs to be computed.
+
+    ``label``: the label's own signal, down to mid-depth. ``lowest``: the last block, counted from 0, that dloss/dh is
+    taken through; the depth where there is no need of it. ``moving``: the sets of roles whose tangents are pushed
+    forward, a column each, through blocks 0 to ``highest`` - 1.
+    """
+
+    label: bool
+    lowest: int
+    moving: tuple[tuple[str, ...], ...]
+    highest: int
+
+    @classmethod
+    def by(cls, asked: Sequence[Observable], ensemble: Ensemble) -> Needed:
+        """What these observables need of an ensemble."""
+        depth, roles = ensemble.depth, ("input", *ensemble.hidden_roles)
+        at_end = {each.role for each in asked if each.quantity in ("feature-update", "output-update")}
+        own = {each.role for each in asked if each.quantity == "own-update"}
+        total = any(each.quantity == "total-update" for each in asked)
+        whole, alone = total or None in at_end, at_end.intersection(roles)
+        each_alone = tuple((role,) for role in roles if whole or role in alone)
+        moving = each_alone if alone else (roles,) if whole else ()
+        return cls(
+            label=any(each.quantity == "gradient" for each in asked),
+            lowest=0 if moving or "input" in own else middle(depth) - 1 if own.intersection(roles) else depth,
+            moving=moving,
+            highest=depth if alone or None in at_end else middle(depth),
+        )
 
 
-def backward(ensemble: Ensemble, passed: Pass, error: Tensor) -> tuple[Tensor, Tensor, list[list[Tensor]]]:
-    """(df_y/dh at mid-depth for the label's class y, dloss/dh_0, dloss/dy_j of every block and layer)."""
-    batch = error.shape[2]
+def backward(
+    ensemble: Ensemble, passed: Pass, error: Tensor, needed: Needed
+) -> tuple[Tensor, Tensor, dict[int, list[Tensor]]]:
+    """(df_y/dh at mid-depth for the label's class y, dloss/dh below the lowest block, dloss/dy_1..dy_k by block)."""
     readout = ensemble.factor["readout"] * ensemble.unit_readout.transpose(1, 2)
-    label = ensemble.labels[:, None, :].expand(-1, readout.shape[1], -1)
-    signal = torch.cat([torch.bmm(readout, error), readout.gather(2, label)], dim=2)
-    gradient, signals = signal, []
-    for block in reversed(range(ensemble.depth)):
-        if block == middle(ensemble.depth) - 1:
-            gradient, signal = signal[:, :, batch:], signal[:, :, :batch]
-        signal, here = ensemble.backward(passed, signal, block)
-        signals.append([each[:, :, :batch] for each in here])
-    return gradient, signal, signals[::-1]
+    columns = [torch.bmm(readout, error)] if needed.lowest < ensemble.depth else []
+    if needed.label:
+        columns.append(readout.gather(2, ensemble.labels[:, None, :].expand(-1, readout.shape[1], -1)))
+    signal, signals, half = torch.stack(columns, dim=2), {}, middle(ensemble.depth)
+    for block in range(ensemble.depth - 1, half - 1, -1):
+        signal, signals[block] = ensemble.backward(passed, signal, block)
+    gradient, signal = signal[:, :, -1], signal[:, :, :1]
+    for block in range(half - 1, needed.lowest - 1, -1):
+        signal, signals[block] = ensemble.backward(passed, signal, block)
+    return gradient, signal[:, :, 0], {block: [each[:, :, 0] for each in here] for block, here in signals.items()}
 
 
-def at_initialization(ensemble: Ensemble) -> dict[Observable, Tensor]:
-    """Every observable after one infinitesimal step: its mean square for each member."""
-    rule = rule_of(ensemble.recipe.optimizer.name)
-    passed = ensemble.forward()
-    error = ensemble.error(passed.output)
-    gradient, signal, signals = backward(ensemble, passed, error)
-    roles, batch = ("input", *ensemble.hidden_roles), error.shape[2]
+def pushed_forward(
+    ensemble: Ensemble, needed: Needed, passed: Pass, own: Callable[[str, int], Tensor]
+) -> dict[Named, Tensor]:
+    """What every set of roles that moves does to preactivations at mid-depth, to h_L and to f.
 
-    def own_update(role: str, delta: Tensor, z: Tensor) -> Tensor:
-        return rule.own(ensemble.rate[role], ensemble.multiplier[role], delta, z)
-
-    values: dict[tuple[str, str | None], Tensor] = {
-        ("stream", None): passed.end,
-        ("branch-sum", None): passed.branch_sum,
-        ("gradient", None): gradient,
-        ("output", None): passed.output,
-        ("own-update", "input"): own_update("input", signal, ensemble.x / ensemble.x.shape[1] ** 0.5),
-        ("own-update", "readout"): own_update("readout", error, passed.end),
-    }
-    # The tangent of the stream, one column per role and example.
-    moved = passed.start.new_zeros(*passed.start.shape[:2], len(roles) * batch)
-    moved[:, :, :batch] = values["own-update", "input"]
-    for block in range(ensemble.depth):
+    ``own(role, block)`` is the own update of a role, shape (S, n, B). The tangent of the stream is (S, n, sets, B).
+    """
+    column = {role: place for place, roles in enumerate(needed.moving) for role in roles}
+    examples = passed.start.shape[2]
+    moved = passed.start.new_zeros(*passed.start.shape[:2], len(needed.moving), examples)
+    values: dict[Named, Tensor] = {}
+    if "input" in column:
+        moved[:, :, column["input"]] = own("input", 0)
+    for block in range(needed.highest):
         tangent = moved
         for j, role in enumerate(ensemble.hidden_roles):
-            slope = ensemble.below(passed, block, j)
-            tangent = tangent if slope is None else tangent * slope.repeat(1, 1, len(roles))
-            tangent = ensemble.factor[role] * torch.bmm(ensemble.unit_hidden[block, j], tangent)
-            own = own_update(role, signals[block][j], passed.incoming[block][j])
-            tangent[:, :, (j + 1) * batch : (j + 2) * batch] += own
+            slope = passed.slopes[block][j]
+            tangent = ensemble.applied(block, j, tangent if slope is None else tangent * slope[:, :, None])
+            if role in column:
+                tangent[:, :, column[role]] += own(role, block)
             if block == middle(ensemble.depth) - 1:
-                values["own-update", role] = own
-                values["total-update", role] = torch.unflatten(tangent, 2, (len(roles), batch)).sum(dim=2)
-        moved = moved + ensemble.branch * tangent
-    seen = ensemble.factor["readout"] * torch.bmm(ensemble.unit_readout, moved)
-    for index, role in enumerate(roles):
-        values["feature-update", role] = moved[:, :, index * batch : (index + 1) * batch]
-        values["output-update", role] = seen[:, :, index * batch : (index + 1) * batch]
-    values["feature-update", "readout"] = torch.zeros_like(passed.end)
-    values["output-update", "readout"] = values["own-update", "readout"]
-    values["feature-update", None] = torch.unflatten(moved, 2, (len(roles), batch)).sum(dim=2)
-    values["output-update", None] = sum(
-        (values["output-update", role] for role in roles), start=values["own-update", "readout"]
-    )
-    return {each: mean_square(values[each.quantity, each.role]) for each in observables(ensemble.layers)}
+                values["total-update", role] = tangent.sum(dim=2)
+        moved.add_(tangent, alpha=ensemble.branch)
+    seen = times(ensemble.factor["readout"], ensemble.unit_readout, moved.flatten(2)).unflatten(2, moved.shape[2:])
+    for place, roles in enumerate(needed.moving):
+        alone = roles[0] if len(roles) == 1 else None
+        values["feature-update", alone], values["output-update", alone] = moved[:, :, place], seen[:, :, place]
+    values["feature-update", None], values["output-update", None] = moved.sum(dim=2), seen.sum(dim=2)
+    return values
+
+
+def at_initialization(ensemble: Ensemble, asked: Iterable[Observable]) -> dict[Observable, Tensor]:
+    """The observables asked for after one infinitesimal step: the mean square of each for every member, (S,)."""
+    asked, half = tuple(asked), middle(ensemble.depth) - 1
+    rule, needed = rule_of(ensemble.recipe.optimizer.name), Needed.by(asked, ensemble)
+    derived = needed.label or needed.lowest < ensemble.depth
+    passed = ensemble.forward(slopes=derived)
+    error = ensemble.error(passed.output)
+
+    def made(role: str, delta: Tensor, z: Tensor) -> Tensor:
+        return rule.own(ensemble.rate[role], ensemble.multiplier[role], delta, z)
+
+    of_readout = made("readout", error, passed.end)
+    values: dict[Named, Tensor] = {
+        ("stream", None): passed.end,
+        ("branch-sum", None): passed.branch_sum,
+        ("output", None): passed.output,
+        ("own-update", "readout"): of_readout,
+        ("output-update", "readout"): of_readout,
+        ("feature-update", "readout"): passed.end.new_zeros(len(passed.end), 1),
+    }
+    if derived:
+        gradient, start, signals = backward(ensemble, passed, error, needed)
+        values["gradient", None] = gradient
+
+        def own(role: str, block: int) -> Tensor:
+            if role == "input":
+                return made(role, start, ensemble.x / ensemble.x.shape[1] ** 0.5)
+            j = ensemble.hidden_roles.index(role)
+            return made(role, signals[block][j], passed.incoming[block][j])
+
+        if needed.moving:
+            values = pushed_forward(ensemble, needed, passed, own) | values
+            values["output-update", None] = values["output-update", None] + of_readout
+        for each in asked:
+            if each.quantity == "own-update" and each.role != "readout":
+                values["own-update", each.role] = own(str(each.role), half)
+    return {each: mean_square(values[each.quantity, each.role]) for each in asked}

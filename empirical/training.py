@@ -18,9 +18,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from powercount.derivations.recipe import Observable
+from powercount.derivations.recipe import Observable, middle
 from powercount.empirical.ensemble import Draws, Ensemble, Pass
-from powercount.empirical.observables import at_initialization, mean_square, middle
+from powercount.empirical.observables import at_initialization, mean_square
 from powercount.empirical.optimizers import rule_of
 
 AT_START = ("stream", "branch-sum", "gradient", "output")
@@ -91,11 +91,11 @@ def after_training(
 
     ``rate`` is the base rate; ``alone`` has another for runs in which only that role moves.
     """
-    before, block = ensemble.weights(), middle(ensemble.depth) - 1
+    before = ensemble.weights()
     with torch.no_grad():
-        start, initial = ensemble.forward(before), at_initialization(ensemble)
+        start = ensemble.forward(before)
+        values = at_initialization(ensemble, (each for each in asked if each.quantity in AT_START))
     every = tuple(before)
-    values: dict[Observable, Tensor] = {each: initial[each] for each in asked if each.quantity in AT_START}
     # A matrix that starts at zero hands nothing down where another moves alone: own updates are then those of all.
     joint = ("total-update",) if all(ensemble.std.values()) else ("total-update", "own-update")
     single = {each.role for each in asked if each.quantity.endswith("-update") and each.quantity not in joint}
@@ -104,7 +104,7 @@ def after_training(
     runs |= {role: (role,) for role in single if role is not None}
     # What each change is a difference of; sums of that many terms round that many times.
     whole = {"input": start.start, "readout": start.output}
-    whole |= {role: start.preactivations[block][j] for j, role in enumerate(ensemble.hidden_roles)}
+    whole |= {role: start.preactivations[j] for j, role in enumerate(ensemble.hidden_roles)}
     rounding = torch.finfo(start.end.dtype).eps * (2 * ensemble.layers * ensemble.depth + steps) ** 0.5
 
     def clear(change: Tensor, of: Tensor, pushed: Tensor) -> Tensor:
@@ -132,6 +132,6 @@ def after_training(
             elif moving is None and each.quantity == "total-update":
                 role = str(each.role)
                 j = ensemble.hidden_roles.index(role)
-                change = end.preactivations[block][j] - start.preactivations[block][j]
+                change = end.preactivations[j] - start.preactivations[j]
                 values[each] = clear(change, whole[role], pushed[role])
     return values

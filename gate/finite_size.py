@@ -34,11 +34,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sympy import Rational
 
-from powercount.derivations.mean_field import middle
 from powercount.derivations.next_order import NextOrder
 from powercount.derivations.norms import Norms
 from powercount.derivations.predict import Prediction, derive, learns_readout
-from powercount.derivations.recipe import Axis, Observable, Power, Recipe, observables
+from powercount.derivations.recipe import Axis, Observable, Power, Recipe, middle, observables
 from powercount.derivations.squared_loss import LearnedReadout, SquaredLoss
 from powercount.empirical.design import Sweep
 from powercount.empirical.fit import least_squares_weights

@@ -23,7 +23,8 @@ import numpy as np
 
 from powercount.decide import stays
 from powercount.derivations.dynamics.first_step import first_step, linear_features, outside_step
-from powercount.empirical.dynamics.coupling import middle, moved_output
+from powercount.derivations.recipe import middle
+from powercount.empirical.dynamics.coupling import moved_output
 from powercount.empirical.dynamics.training import ROLES, Run
 from powercount.empirical.fit import jackknife
 from powercount.ledger.coupling import (

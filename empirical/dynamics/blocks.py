@@ -22,11 +22,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from powercount.derivations.recipe import Recipe
+from powercount.derivations.recipe import Recipe, middle
 from powercount.empirical.data import draw
 from powercount.empirical.ensemble import Draws, Ensemble, chunks, draw_ensemble, seed_of
 from powercount.empirical.network import build
-from powercount.empirical.observables import mean_square, middle
+from powercount.empirical.observables import mean_square
 from powercount.empirical.training import in_double, train
 
 OFFSETS: Final = 4
@@ -92,7 +92,9 @@ def block_orders(ensemble: Ensemble, after: dict[str, list[Tensor]]) -> Orders:
 
 def increments(ensemble: Ensemble, after: dict[str, list[Tensor]], fractions: Sequence[int]) -> Tensor:
     """The mean square of h_{l + L/F} - h_l of the trained stream for each F, shape (S, fractions)."""
-    streams = torch.stack(ensemble.forward(after).streams)
+    passed = ensemble.forward(after)
+    # The first of several internal matrices reads the stream itself.
+    streams = torch.stack([*(z[0] for z in passed.incoming), passed.end])
     columns = []
     for fraction in fractions:
         window = ensemble.depth // fraction

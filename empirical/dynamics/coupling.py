@@ -20,6 +20,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from powercount.derivations.recipe import middle
 from powercount.empirical.activations import ACTIVATION
 from powercount.empirical.dynamics.training import Trajectory
 
@@ -80,11 +81,6 @@ def moved_features(trajectory: Trajectory) -> Tensor:
 def moved_middle(trajectory: Trajectory) -> Tensor:
     """The same at mid-depth."""
     return _moved(trajectory, middle(trajectory.run.depth))
-
-
-def middle(depth: int) -> int:
-    """The layer at mid-depth."""
-    return (depth + 1) // 2
 
 
 def _moved(trajectory: Trajectory, layer: int) -> Tensor:

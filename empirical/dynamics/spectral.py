@@ -19,10 +19,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from powercount.derivations.recipe import Recipe
+from powercount.derivations.recipe import Recipe, middle
 from powercount.empirical.data import FEATURES
 from powercount.empirical.ensemble import Ensemble, chunks, draw_ensemble
-from powercount.empirical.observables import backward, middle
+from powercount.empirical.observables import Needed, backward
 from powercount.empirical.training import in_double
 
 
@@ -35,9 +35,10 @@ def low_rank_norm(left: Tensor, right: Tensor) -> Tensor:
 
 def spectral_squares(ensemble: Ensemble) -> dict[str, Tensor]:
     """The squared norm of every role's effective matrix ("input", ...) and of its step ("input step", ...)."""
-    passed = ensemble.forward()
+    passed = ensemble.forward(slopes=True)
     error = ensemble.error(passed.output)
-    _, start, signals = backward(ensemble, passed, error)
+    needed = Needed(label=False, lowest=0, moving=(), highest=0)
+    _, start, signals = backward(ensemble, passed, error, needed)
     block, batch, weights = middle(ensemble.depth) - 1, error.shape[2], ensemble.weights()
     meets = {"input": (weights["input"][0], start, ensemble.x / FEATURES**0.5)}
     for j, role in enumerate(ensemble.hidden_roles):

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from torch.func import functional_call, jvp
 
 from powercount.derivations.named import named_recipe
-from powercount.derivations.recipe import AXES, Observable, Optimizer, observables
+from powercount.derivations.recipe import AXES, Observable, Optimizer, middle, observables
 from powercount.empirical.data import FEATURES
 from powercount.empirical.ensemble import Draws, Ensemble, draw_ensemble, seed_of
 from powercount.empirical.network import build
-from powercount.empirical.observables import at_initialization, mean_square, middle
+from powercount.empirical.observables import at_initialization, mean_square
 from powercount.empirical.training import after_training, in_double, train
 from powercount.strategies import drawn_recipes
 
@@ -81,7 +81,7 @@ def test_response_is_the_derivative_along_one_step(layers, activation, loss):
         value = 0.5 * (net(x) - torch.nn.functional.one_hot(ensemble.labels[0], 10)).square().sum()
     gradients = dict(zip(parameters, torch.autograd.grad(value, list(parameters.values())), strict=True))
     role_of = {id(p): role for role, group in net.role_of().items() for p in group}
-    ours = at_initialization(ensemble)
+    ours = at_initialization(ensemble, observables(layers))
     for alone in (None, *recipe.role_names):
         step = {}
         for name, parameter in parameters.items():
@@ -97,14 +97,14 @@ def test_own_and_total_update_split_without_remainder():
     """y_1 after a small real step minus y_1 before is own + inherited, and both match the response."""
     recipe, width, depth, rate = named_recipe("depth-mup"), 16, 6, 1e-6
     ensemble = Ensemble(recipe, width, depth, drawn(recipe, width, depth, examples=1))
-    ours, block = at_initialization(ensemble), middle(depth) - 1
+    ours, block = at_initialization(ensemble, observables(2)), middle(depth) - 1
     before, start = ensemble.weights(), ensemble.forward()
     after = train(ensemble, recipe.role_names, steps=1, rate=rate)
     end = ensemble.forward(after)
     own = ensemble.multiplier["hidden1"] * torch.bmm(
         after["hidden1"][block] - before["hidden1"][block], end.incoming[block][0]
     )
-    total = end.preactivations[block][0] - start.preactivations[block][0]
+    total = end.preactivations[0] - start.preactivations[0]
     inherited = ensemble.factor["hidden1"] * torch.bmm(
         ensemble.unit_hidden[block, 0], end.incoming[block][0] - start.incoming[block][0]
     )
@@ -136,7 +136,7 @@ def test_own_updates_of_real_steps_meet_the_new_incoming(layers):
             j = ensemble.hidden_roles.index(str(each.role))
             moved = end.incoming[block][j] - start.incoming[block][j]
             inherited = ensemble.multiplier[str(each.role)] * torch.bmm(before[str(each.role)][block], moved)
-            own = end.preactivations[block][j] - start.preactivations[block][j] - inherited
+            own = end.preactivations[j] - start.preactivations[j] - inherited
             assert mean_square(moved).item() > 1e-3 * mean_square(start.incoming[block][j]).item()
         torch.testing.assert_close(values[each], mean_square(own), **ROUNDING)
 
@@ -164,11 +164,42 @@ def test_members_do_not_depend_on_each_other_or_on_how_many_there_are():
 
     def squares(members):
         draws = draw_ensemble(seed=2, members=members, width=8, depth=4, layers=2, data="gaussian", examples=2)
-        return at_initialization(Ensemble(recipe, 8, 4, in_double(draws)))
+        return at_initialization(Ensemble(recipe, 8, 4, in_double(draws)), observables(2))
 
     together, alone = squares(range(5)), squares([3])
     for observable in observables(2):
         torch.testing.assert_close(together[observable][3:4], alone[observable], **ROUNDING)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_what_is_asked_alone_is_what_is_asked_with_all(layers):
+    """Whatever subset is asked for, at any depth, has the values it has among all observables."""
+    recipe = named_recipe("depth-mup-sqrt", layers=layers, activation="tanh")
+    known = {}
+    for depth in (1, 2, 5):
+        ensemble = Ensemble(recipe, 8, depth, drawn(recipe, 8, depth))
+        known[depth] = ensemble, at_initialization(ensemble, observables(layers))
+    asked_alone = set()
+
+    def same(depth, asked):
+        ensemble, every = known[depth]
+        found = at_initialization(ensemble, asked)
+        assert set(found) == set(asked)
+        for each in asked:
+            torch.testing.assert_close(found[each], every[each], **ROUNDING)
+
+    for depth in known:
+        for each in observables(layers):
+            same(depth, [each])
+            asked_alone.add(each)
+
+    @settings(max_examples=100)
+    @given(depth=st.sampled_from(sorted(known)), asked=st.sets(st.sampled_from(observables(layers)), min_size=1))
+    def holds(depth, asked):
+        same(depth, sorted(asked, key=str))
+
+    holds()
+    assert asked_alone == set(observables(layers))
 
 
 def test_inputs_have_size_one_and_zero_readout_gives_no_hidden_step():
@@ -180,6 +211,6 @@ def test_inputs_have_size_one_and_zero_readout_gives_no_hidden_step():
         draws = draw_ensemble(seed=0, members=[0], width=8, depth=3, layers=2, data=data, examples=4)
         assert isinstance(draws, Draws)
         torch.testing.assert_close(draws.x.square().sum(dim=1), torch.full((1, 4), float(FEATURES)))
-        values = at_initialization(Ensemble(recipe, 8, 3, draws))
+        values = at_initialization(Ensemble(recipe, 8, 3, draws), observables(2))
         assert values[Observable(quantity="own-update", role="hidden1")].item() == 0
         assert values[Observable(quantity="own-update", role="readout")].item() > 0

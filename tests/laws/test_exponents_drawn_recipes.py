@@ -2,8 +2,8 @@
 
 Hypothesis draws what the command accepts: blocks of one to eight internal layers, activations, both losses, powers of
 both axes, zero starts, data, seeds, and one or several real steps; every observable is derived, measured and judged on
-one axis. No verdict may be CONTRADICTS and at most 2 % may be UNDECIDED. ``--recipes N`` draws N along each axis, in parts
-that workers share.
+one axis. No verdict may be CONTRADICTS and at most 2 % may be UNDECIDED. ``--recipes N`` draws N along each axis, in
+parts that workers share.
 """
 
 from __future__ import annotations
