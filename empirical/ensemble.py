@@ -115,8 +115,17 @@ class Ensemble:
             "readout": [self.std["readout"] * self.unit_readout],
         }
 
-    def forward(self, weights: dict[str, list[Tensor]] | None = None, *, slopes: bool = False) -> Pass:
-        """Run all members, with ``weights`` in place of the initial ones; ``slopes`` keeps the derivatives."""
+    def forward(
+        self,
+        weights: dict[str, list[Tensor]] | None = None,
+        *,
+        slopes: bool = False,
+        streams: list[Tensor] | None = None,
+    ) -> Pass:
+        """Run all members, with ``weights`` in place of the initial ones.
+
+        ``slopes`` keeps the derivatives; h_0, ..., h_L are appended to ``streams``.
+        """
         factor = self.factor if weights is None else self.multiplier
         w_in = self.unit_input if weights is None else weights["input"][0]
         w_out = self.unit_readout if weights is None else weights["readout"][0]
@@ -135,11 +144,15 @@ class Ensemble:
                 zs.append(z)
                 ys.append(y)
             branch_sum = torch.add(branch_sum, y, alpha=self.branch)
+            if streams is not None:
+                streams.append(h)
             h = start + branch_sum
             incoming.append(zs)
             derivatives.append(ds)
             if block == middle(self.depth) - 1:
                 preactivations = ys
+        if streams is not None:
+            streams.append(h)
         output = times(factor["readout"], w_out, h)
         return Pass(start, h, branch_sum, output, incoming, derivatives, preactivations)
 

@@ -92,14 +92,13 @@ def block_orders(ensemble: Ensemble, after: dict[str, list[Tensor]]) -> Orders:
 
 def increments(ensemble: Ensemble, after: dict[str, list[Tensor]], fractions: Sequence[int]) -> Tensor:
     """The mean square of h_{l + L/F} - h_l of the trained stream for each F, shape (S, fractions)."""
-    passed = ensemble.forward(after)
-    # The first of several internal matrices reads the stream itself.
-    streams = torch.stack([*(z[0] for z in passed.incoming), passed.end])
-    columns = []
+    streams: list[Tensor] = []
+    ensemble.forward(after, streams=streams)
+    stream, columns = torch.stack(streams), []
     for fraction in fractions:
         window = ensemble.depth // fraction
         # Windows that overlap by three quarters hold nearly all there is to know, at a quarter of the work.
-        rise = (streams[window:] - streams[:-window])[:: max(1, window // OFFSETS)]
+        rise = (stream[window:] - stream[:-window])[:: max(1, window // OFFSETS)]
         columns.append(mean_square(rise.transpose(0, 1)))
     return torch.stack(columns, dim=1)
 
