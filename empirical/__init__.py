@@ -1,6 +1,6 @@
 """Measurements: finite networks in torch, in reading order.
 
-1. ``data``         real images and Gaussian inputs, with labels
+1. ``data``         real images (``digits``) and Gaussian inputs, with labels
 2. ``activations``  the activations and their derivatives
 3. ``network``      ``build``: the plain residual net, one obvious loop
 4. ``ensemble``     many seeds of that net at once, and one optimizer step differentiated exactly

@@ -138,7 +138,7 @@ class Ensemble:
                 active = self.is_active(j)
                 z = self.phi(y) if active else y
                 if slopes:
-                    ds.append(self.slope(y) if active else None)
+                    ds.append(self.slope(y, z) if active else None)
                 w = self.unit_hidden[block, j] if weights is None else weights[role][block]
                 y = times(factor[role], w, z)
                 zs.append(z)
@@ -189,7 +189,7 @@ class Ensemble:
         """m W of internal layer j, or its transpose, times columns (S, n, any, B)."""
         unit = self.unit_hidden[block, j]
         factor, w = self.factor[self.hidden_roles[j]], unit.transpose(1, 2) if transposed else unit
-        return times(factor, w, columns.flatten(2)).unflatten(2, columns.shape[2:])
+        return times(factor, w, columns.flatten(2)).view(columns.shape)
 
 
 def chunks(members: int, numbers_each: int, most: int = 1 << 25) -> Iterator[range]:

@@ -105,7 +105,8 @@ def pushed_forward(
             if block == middle(ensemble.depth) - 1:
                 values["total-update", role] = tangent.sum(dim=2)
         moved.add_(tangent, alpha=ensemble.branch)
-    seen = times(ensemble.factor["readout"], ensemble.unit_readout, moved.flatten(2)).unflatten(2, moved.shape[2:])
+    seen = times(ensemble.factor["readout"], ensemble.unit_readout, moved.flatten(2))
+    seen = seen.view(*seen.shape[:2], *moved.shape[2:])
     for place, roles in enumerate(needed.moving):
         alone = roles[0] if len(roles) == 1 else None
         values["feature-update", alone], values["output-update", alone] = moved[:, :, place], seen[:, :, place]

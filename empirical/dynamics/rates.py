@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powercount.empirical.dynamics.transfer import Run, TransferError, train_rates
+from powercount.empirical.ensemble import chunks
 from powercount.empirical.fit import Estimate, jackknife, least_squares_weights
 
 Array = NDArray[np.float64]
@@ -74,9 +75,9 @@ class Curves:
 
 
 def bounded(losses: Array) -> Array:
-    """log loss_t - log loss_0 between ``FLOOR`` and 1, for losses of shape (..., steps + 1, rates)."""
+    """log loss_t - log loss_0 between ``FLOOR`` and 1, for losses of shape (steps + 1, ...)."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.log(losses) - np.log(losses[..., :1, :])
+        ratio = np.log(losses) - np.log(losses[:1])
     kept: Array = np.clip(np.nan_to_num(ratio, nan=1.0, posinf=1.0, neginf=FLOOR), FLOOR, 1.0)
     return kept
 
@@ -85,13 +86,15 @@ def train_grid(run: Run, members: Sequence[int], exponents: Sequence[float]) -> 
     """Train every member at every rate."""
     run.check_memory(len(exponents))
     rates = [2.0**each for each in exponents]
-    trained = [train_rates(run, member, rates) for member in members]
-    ratio = np.stack([bounded(each.train.double().numpy()) for each in trained])
+    numbers = len(rates) * run.recipe.block.layers * run.depth * run.width**2
+    trained = [train_rates(run, [members[place] for place in some], rates) for some in chunks(len(members), numbers)]
+    # Losses by (step, member, rate).
+    ratio = np.concatenate([bounded(each.train.double().numpy()) for each in trained], axis=1)
     return Curves(
         exponents=tuple(exponents),
-        last=ratio[:, -1],
-        highest=ratio[:, 1:].max(axis=1),
-        accuracy=np.stack([each.accuracy.double().numpy() for each in trained]),
+        last=ratio[-1],
+        highest=ratio[1:].max(axis=0),
+        accuracy=np.concatenate([each.accuracy.double().numpy() for each in trained]),
     )
 
 

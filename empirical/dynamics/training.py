@@ -256,8 +256,9 @@ class Net:
             if "hidden" in run.trained:
                 met = [pushed[block] for pushed in past.pushed]
                 y = y + beta * self._added(met, [each[block] for each in past.signals], signal)
-            self.slopes.append(self.slope(y if run.outside else h))
-            h = h + beta * (self.phi(y) if run.outside else y)
+            active = self.phi(y) if run.outside else signal
+            self.slopes.append(self.slope(y, active) if run.outside else self.slope(h, active))
+            h = h + beta * (active if run.outside else y)
             streams.append(h)
             signals.append(signal)
         past.streams.append(streams)

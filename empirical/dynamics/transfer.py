@@ -1,4 +1,4 @@
-"""Many learning rates at once: full-batch gradient descent on digits, one network per rate.
+"""Many learning rates at once: full-batch gradient descent on digits, one network per member and rate.
 
 Gradient descent is linear in the gradient, so a rate of its own for every network is one factor before its
 gradient, and R rates of one initialization train as one batch of R networks. They start from the same weights and
@@ -33,7 +33,7 @@ from torch.nn import functional
 from powercount.derivations.recipe import PowercountError, QuestionError, Recipe, check_name
 from powercount.empirical.activations import ACTIVATION, SLOPE
 from powercount.empirical.data import CLASSES, FEATURES, draw
-from powercount.empirical.ensemble import seed_of
+from powercount.empirical.ensemble import seed_of, times
 from powercount.empirical.memory import check_fits
 
 Moving = Literal["all", "hidden", "split"]
@@ -89,7 +89,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """Train loss at every step, shape (steps + 1, rates); loss and accuracy on held-out digits, shape (rates,)."""
+    """Of M members at R rates: train loss at every step, (steps + 1, M, R); held-out loss and accuracy, (M, R)."""
 
     train: Tensor
     test: Tensor
@@ -110,110 +110,133 @@ def examples_of(run: Run, member: int) -> tuple[Tensor, Tensor]:
     return x[chosen], labels[chosen]
 
 
-class Rates:
-    """R networks that differ in their learning rate alone."""
+Layer = tuple[Tensor, Tensor | None]  # what a matrix reads, z, and the derivative below or above it
 
-    def __init__(self, run: Run, member: int, rates: Sequence[float], dtype: torch.dtype = torch.float32) -> None:
+
+class Rates:
+    """M R networks: members that each train at every rate, and differ in their learning rate alone.
+
+    Networks come member by member; a tensor of them has shape (M R, rows, columns).
+    """
+
+    def __init__(
+        self, run: Run, members: Sequence[int], rates: Sequence[float], dtype: torch.dtype = torch.float32
+    ) -> None:
         recipe = run.recipe
-        self.run, self.count, self.layers = run, len(rates), recipe.block.layers
+        self.run, self.members, self.count, self.layers = run, members, len(rates), recipe.block.layers
         self.phi, self.slope = ACTIVATION[recipe.block.activation], SLOPE[recipe.block.activation]
         self.branch = float(run.depth**recipe.parametrization.branch)
         self.roles = recipe.role_names[1:-1]
         self.multiplier, self.step = {}, {}
-        swept = torch.tensor(rates, dtype=dtype)[:, None, None]
+        swept = torch.tensor(rates, dtype=dtype).repeat(len(members))[:, None, None]
         for name, role in recipe.parametrization.roles():
             self.multiplier[name] = role.multiplier.at(run.width, run.depth)
             factor = self.multiplier[name] * role.learning_rate.at(run.width, run.depth)
             fixed = {"all": swept, "hidden": 0 * swept, "split": SPLIT_RATE + 0 * swept}[run.moving]
             self.step[name] = factor * (swept if name in self.roles else fixed)
-        self.input, self.readout, self.hidden = self._initial(member, dtype)
+        self.input, self.readout, self.hidden = self._initial(dtype)
 
-    def _initial(self, member: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, list[list[Tensor]]]:
-        """The weights of ``network.build`` from the member's seed, once per rate."""
+    def _initial(self, dtype: torch.dtype) -> tuple[Tensor, Tensor, list[list[Tensor]]]:
+        """The weights of ``network.build`` from each member's seed, once per rate."""
         run = self.run
-        generator = torch.Generator().manual_seed(seed_of(run.seed, member))
+        generators = [torch.Generator().manual_seed(seed_of(run.seed, member)) for member in self.members]
 
         def weight(role: str, rows: int, columns: int) -> Tensor:
             power = run.recipe.role(role).init_std
             assert power is not None  # Run.__post_init__ refuses roles that start at zero
             std = power.at(run.width, run.depth)
-            once = std * torch.randn(rows, columns, generator=generator)
-            return once.to(dtype).repeat(self.count, 1, 1)
+            once = torch.stack([std * torch.randn(rows, columns, generator=each) for each in generators])
+            return once.to(dtype).repeat_interleave(self.count, dim=0)
 
         first, last = weight("input", run.width, FEATURES), weight("readout", CLASSES, run.width)
         hidden = [[weight(role, run.width, run.width) for role in self.roles] for _ in range(run.depth)]
         return first, last, hidden
 
-    def forward(self, x: Tensor, kept: list[list[tuple[Tensor, Tensor]]] | None = None) -> tuple[Tensor, Tensor]:
-        """h_L and f for x of shape (64, B); ``kept`` receives (what phi was fed, z) for each layer of each block."""
-        first = (self.multiplier["input"] / FEATURES**0.5) * self.input
-        h = torch.bmm(first, x.expand(self.count, -1, -1))
+    def each_rate(self, of_members: Tensor) -> Tensor:
+        """(M, ...) once for every network, (M R, ...)."""
+        return of_members.repeat_interleave(self.count, dim=0)
+
+    def forward(self, x: Tensor, kept: list[list[Layer]] | None = None) -> tuple[Tensor, Tensor]:
+        """h_L and f for x of shape (M R or 1, 64, B); ``kept`` receives what every layer of a block leaves behind."""
+        x = x.expand(len(self.input), -1, -1)
+        h = times(self.multiplier["input"] / FEATURES**0.5, self.input, x)
+        outside = self.run.outside
         for block in self.hidden:
             y, seen = h, []
             for j, role in enumerate(self.roles):
-                fed = y
-                z = self.phi(y) if self._enters(j) else y
-                y = torch.bmm(block[j], z).mul_(self.multiplier[role])
-                seen.append((y if self.run.outside else fed, z))
-            h = torch.add(h, self.phi(y) if self.run.outside else y, alpha=self.branch)
+                fed, enters = y, self._enters(j)
+                z = self.phi(fed) if enters else fed
+                y = times(self.multiplier[role], block[j], z)
+                if kept is not None:
+                    seen.append((z, self.slope(fed, z) if enters else None))
+            if outside:
+                fed, y = y, self.phi(y)
+                if kept is not None:
+                    seen[-1] = (seen[-1][0], self.slope(fed, y))
+            h = torch.add(h, y, alpha=self.branch)
             if kept is not None:
                 kept.append(seen)
-        return h, self.multiplier["readout"] * torch.bmm(self.readout, h)
+        return h, times(self.multiplier["readout"], self.readout, h)
 
     def _enters(self, j: int) -> bool:
         """Whether internal layer j (counted from 0) reads phi of what is below it."""
         return j > 0 or (self.layers == 1 and not self.run.outside)
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
-        """The mean loss of each network, shape (R,)."""
+        """The mean loss of each network, shape (M, R), for labels (M R or 1, B)."""
+        labels = labels.expand(len(output), -1)
         if self.run.recipe.optimizer.loss == "cross-entropy":
-            each = functional.cross_entropy(output, labels.expand(self.count, -1), reduction="none")
-            return each.mean(dim=1)
-        return 0.5 * (output - _one_hot(labels, output.dtype)).square().sum(dim=1).mean(dim=1)
+            each = functional.cross_entropy(output, labels, reduction="none")
+        else:
+            each = 0.5 * (output - _one_hot(labels, output.dtype)).square().sum(dim=1)
+        return each.mean(dim=1).view(len(self.members), self.count)
 
     def _descend(self, x: Tensor, labels: Tensor) -> Tensor:
         """One step on every network; returns the loss before it."""
-        kept: list[list[tuple[Tensor, Tensor]]] = []
+        kept: list[list[Layer]] = []
         h, output = self.forward(x, kept)
         guess = torch.softmax(output, dim=1) if self.run.recipe.optimizer.loss == "cross-entropy" else output
-        error = (guess - _one_hot(labels, output.dtype)) / x.shape[1]
-        signal = self.multiplier["readout"] * torch.bmm(self.readout.transpose(1, 2), error)
+        error = (guess - _one_hot(labels, output.dtype)) / x.shape[2]
+        signal = times(self.multiplier["readout"], self.readout.transpose(1, 2), error)
         ends_move = self.run.moving != "hidden"
         if ends_move:
             self.readout.baddbmm_(error * self.step["readout"], h.transpose(1, 2), alpha=-1)
         for block, seen in zip(reversed(self.hidden), reversed(kept), strict=True):
             current = self.branch * signal
-            if self.run.outside:
-                current = current * self.slope(seen[0][0])
             for j in range(self.layers - 1, -1, -1):
-                role, (fed, z) = self.roles[j], seen[j]
-                below = torch.bmm(block[j].transpose(1, 2), current).mul_(self.multiplier[role])
-                block[j].baddbmm_(current * self.step[role], z.transpose(1, 2), alpha=-1)
-                current = below * self.slope(fed) if self._enters(j) else below
-            signal = signal + current
+                role, (z, slope) = self.roles[j], seen[j]
+                if self.run.outside and slope is not None:
+                    current.mul_(slope)
+                below = times(self.multiplier[role], block[j].transpose(1, 2), current)
+                block[j].baddbmm_(current.mul_(self.step[role]), z.transpose(1, 2), alpha=-1)
+                current = below if self.run.outside or slope is None else below.mul_(slope)
+            signal = current.add_(signal)
         if ends_move:
-            inputs = x.T.expand(self.count, -1, -1) / FEATURES**0.5
+            inputs = x.transpose(1, 2) / FEATURES**0.5
             self.input.baddbmm_(signal * self.step["input"], inputs, alpha=-1)
         return self.loss(output, labels)
 
     def train(self, x: Tensor, labels: Tensor) -> Tensor:
-        """Train on x of shape (64, B); the loss before every step and after the last."""
+        """Train on x of shape (M, 64, B) and labels (M, B); the loss before every step and after the last."""
+        x, labels = self.each_rate(x), self.each_rate(labels)
         losses = [self._descend(x, labels) for _ in range(self.run.steps)]
         return torch.stack([*losses, self.loss(self.forward(x)[1], labels)])
 
 
 def _one_hot(labels: Tensor, dtype: torch.dtype) -> Tensor:
-    """Shape (C, B)."""
-    return functional.one_hot(labels, CLASSES).T.to(dtype)
+    """Labels (N, B) as (N, C, B)."""
+    return functional.one_hot(labels, CLASSES).transpose(1, 2).to(dtype)
 
 
-def train_rates(run: Run, member: int, rates: Sequence[float], dtype: torch.dtype = torch.float32) -> Trained:
-    """Train one member at every rate, and judge it on the held-out digits."""
-    networks = Rates(run, member, rates, dtype)
-    x, labels = examples_of(run, member)
-    every, answers = _split(run.seed)
+def train_rates(
+    run: Run, members: Sequence[int], rates: Sequence[float], dtype: torch.dtype = torch.float32
+) -> Trained:
+    """Train members at every rate, and judge them on the held-out digits."""
+    networks = Rates(run, members, rates, dtype)
+    x, labels = (torch.stack(each) for each in zip(*(examples_of(run, member) for member in members), strict=True))
+    every, answers = (each[None, :HELD_OUT] for each in _split(run.seed))
     with torch.no_grad():
-        losses = networks.train(x.T.to(dtype), labels)
-        output = networks.forward(every[:HELD_OUT].T.to(dtype))[1]
-        right = (output.argmax(dim=1) == answers[:HELD_OUT]).to(dtype)
-        return Trained(losses, networks.loss(output, answers[:HELD_OUT]), right.mean(dim=1))
+        losses = networks.train(x.transpose(1, 2).to(dtype), labels)
+        output = networks.forward(every.transpose(1, 2).to(dtype))[1]
+        right = (output.argmax(dim=1) == answers).to(dtype).mean(dim=1).view(losses.shape[1:])
+        return Trained(losses, networks.loss(output, answers), right)

@@ -12,9 +12,9 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits
 
 from powercount.derivations.recipe import check_name
+from powercount.empirical.digits import bundled_digits
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -36,10 +36,10 @@ def digits(rows: int = 8, columns: int = 8, noise: float = 0.0, seed: int = 0) -
 
     Pixels are 0 to 16; ``noise`` is the standard deviation of what is added to each of the 64 before anything else.
     """
-    images, labels = load_digits(return_X_y=True)
+    images, labels = np.split(bundled_digits(), [64], axis=1)
     noisy = images + noise * np.random.default_rng(seed).standard_normal(images.shape)
     pooled = noisy.reshape(-1, rows, 8 // rows, columns, 8 // columns).mean(axis=(2, 4))
-    return on_sphere(pooled.reshape(len(images), -1)), labels
+    return on_sphere(pooled.reshape(len(images), -1)), labels[:, 0].astype(np.int64)
 
 
 def arc_cosine(kind: str, products: Array) -> Array:

@@ -90,15 +90,16 @@ def test_every_rate_trains_the_plain_net(name, layers, activation, loss, moving,
     recipe = named_recipe(name, layers=layers, activation=activation, optimizer=Optimizer(loss=loss))
     run = Run(recipe=recipe, width=12, depth=3, moving=moving, outside=outside, steps=5, examples=6, seed=3)
     rates = (0.25, 1.0)
-    ours = train_rates(run, 1, rates, torch.float64).train
+    ours = train_rates(run, [0, 1], rates, torch.float64).train
     for place, rate in enumerate(rates):
-        torch.testing.assert_close(ours[:, place], plain_losses(run, 1, rate), **ROUNDING)
+        for member in (0, 1):
+            torch.testing.assert_close(ours[:, member, place], plain_losses(run, member, rate), **ROUNDING)
 
 
 def test_rates_share_their_start_and_not_their_path():
     """All rates of a member have one initial loss to the bit, and a larger rate another last loss."""
     run = Run(recipe=named_recipe("depth-mup"), width=16, depth=2, steps=3)
-    losses = train_rates(run, 0, (0.1, 0.2)).train
+    losses = train_rates(run, [0], (0.1, 0.2)).train[:, 0]
     assert losses[0, 0] == losses[0, 1]
     assert losses[-1, 1] < losses[-1, 0]
 
