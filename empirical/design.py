@@ -8,10 +8,11 @@ quantity asked for is narrower than ``half_width`` on each side, or ``most_seeds
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -99,6 +100,12 @@ class Sweep(Design):
                 f"{self.axis} = {min(self.sizes)}, {other} = {self.fixed}: every width and depth is at least 1"
             )
         self.check()
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Sweep:
+        """The sweep of what ``dataclasses.asdict`` and JSON made of one."""
+        alone = tuple((str(role), float(rate)) for role, rate in plain["alone"])
+        return cls(**{**plain, "sizes": tuple(plain["sizes"]), "alone": alone})
 
     def points(self) -> tuple[Point, ...]:
         """(width, depth) of every point, each once, smallest first."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TypedDict
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -66,6 +66,24 @@ class Measurement:
     def interval(self, confidence: float | None = None) -> tuple[float, float]:
         """(low, high) at the sweep's confidence, or another."""
         return self.fitted.interval(self.sweep.confidence if confidence is None else confidence)
+
+    def plain(self) -> dict[str, Any]:
+        """All of it as plain data, for ``of``."""
+        return {**asdict(self), "observable": asdict(self.observable)}
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Measurement:
+        """The measurement of what ``plain`` and JSON made of one."""
+        fitted = {**plain["fitted"], "skewness": tuple(plain["fitted"]["skewness"])}
+        return cls(
+            observable=Observable(**plain["observable"]),
+            sweep=Sweep.of(plain["sweep"]),
+            fitted=Estimate(**fitted),
+            sizes=tuple(plain["sizes"]),
+            points=tuple(plain["points"]),
+            seeds=plain["seeds"],
+            cpu_seconds=plain["cpu_seconds"],
+        )
 
     def as_row(self) -> MeasurementRow:
         """As plain data, ready for JSON: numbers that do not exist are null."""

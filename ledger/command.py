@@ -11,8 +11,8 @@ import json
 import math
 import os
 import sys
-import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ from powercount.ledger.record import (
 )
 from powercount.ledger.register import CLAIMS, Claim, claim_named
 from powercount.studies.study import Study, check_folder, kept_in, say_on_terminal, writing
-from powercount.studies.workers import spread
+from powercount.studies.workers import run, workers
 
 COLOUR: Final = {"confirmed": "green", "refuted": "red", "conditional": "yellow", "undecided": "magenta"}
 HEADER: Final = (
@@ -41,18 +41,6 @@ HEADER: Final = (
     "what it says",
 )
 AGREES, DIFFERS, UNDECIDED = 0, 1, 3
-# Claims of these modules share their cells, some with another module's; all others are measured one by one.
-TOGETHER: Final = {name: name for name in ("transfer", "coupling", "exponents", "blocks", "symmetry", "digits")}
-TOGETHER["readings"] = "coupling"
-# The longest first.
-SLOWEST: Final = (
-    "transfer",
-    "coupling",
-    "convergence:c17_width",
-    "convergence:c17_depth",
-    "convergence:c17_solver",
-    "digits",
-)
 
 
 def add_verb(verbs: Any) -> None:
@@ -63,6 +51,7 @@ def add_verb(verbs: Any) -> None:
     made.add_argument("--json", action="store_true", help="print a JSON list")
     made.add_argument("--quick", action="store_true", help="fewer seeds and sizes")
     made.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (one for each core)")
+    made.add_argument("--scheduler", metavar="ADDRESS", help="the workers of this Dask cluster in place of --jobs")
     made.add_argument("--seed", type=int, default=0, help="the seed everything is drawn from (0)")
     made.add_argument("--folder", type=Path, help="keep what is done here while it runs (a folder of your cache)")
     made.add_argument("--record", type=Path, metavar="FILE", help="write the findings to this record")
@@ -133,7 +122,7 @@ def show_claims(given: argparse.Namespace) -> int:
     )
     study = Study(quick=given.quick, seed=given.seed, folder=given.folder or kept_in("claims"), say=say_on_terminal)
     check_places(given, study)
-    found = measured(asked, study, given.jobs)
+    found = measured(asked, study, given.jobs, given.scheduler)
     rows = list(found.values())
     if given.json:
         print(json.dumps(rows, indent=2))
@@ -162,37 +151,20 @@ def check_places(given: argparse.Namespace, study: Study) -> None:
         check_folder("--page", given.page / FOLDER)
 
 
-def measured(asked: Sequence[Claim], study: Study, jobs: int) -> dict[str, FindingRow]:
-    """The findings of every claim asked for, in the register's order.
-
-    Claims that share cells go to one process, which measures each cell once; the longest first.
-    """
-    groups: dict[str, list[Claim]] = {}
-    for claim in asked:
-        module = claim.check.partition(":")[0]
-        groups.setdefault(TOGETHER.get(module, claim.check), []).append(claim)
-    order = sorted(groups, key=lambda name: SLOWEST.index(name) if name in SLOWEST else len(SLOWEST))
-    tasks = [(tuple(groups[name]), study) for name in order]
-    found: dict[str, FindingRow] = {}
-    for rows, keys in spread(_group, tasks, jobs):
-        found |= {row["id"]: row for row in rows}
-        study.asked.update(keys)
-    return {claim.id: found[claim.id] for claim in asked}
-
-
-def _group(claims: Sequence[Claim], study: Study) -> tuple[list[FindingRow], list[str]]:
-    """The findings of claims that share cells, said as they come, and the keys of the cells asked for."""
+def measured(
+    asked: Sequence[Claim], study: Study, jobs: int = 1, scheduler: str | None = None
+) -> dict[str, FindingRow]:
+    """The findings of every claim asked for, in the register's order: cells by ``jobs`` processes, or a cluster's."""
     from powercount.threads import one_thread
 
     one_thread()
-    rows = []
-    for claim in claims:
-        began = time.process_time()
-        row = finding_row(claim, study)
-        spent = time.process_time() - began
-        print(f"{claim.id} {row['verdict']} ({spent:.1f} CPU seconds)", file=sys.stderr, flush=True)
-        rows.append(row)
-    return rows, sorted(study.asked)
+    found: dict[str, FindingRow] = {}
+    with workers(jobs, scheduler) as pool:
+        here = replace(study, pool=pool)
+        for claim, row in run(lambda claim: finding_row(claim, here), asked, pool):
+            print(f"{claim.id} {row['verdict']}", file=sys.stderr, flush=True)
+            found[claim.id] = row
+    return {claim.id: found[claim.id] for claim in asked}
 
 
 def _code(known: dict[str, FindingRow], found: dict[str, FindingRow]) -> int:

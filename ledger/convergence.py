@@ -22,7 +22,16 @@ from powercount.empirical.dynamics.coupling import moved_output
 from powercount.empirical.dynamics.training import Run, Trajectory, train
 from powercount.ledger.coupling import members, run_of
 from powercount.ledger.finding import Evidence, from_estimate
-from powercount.ledger.runs import Rows, fitted, mean, members_of, ratio_of_means, slope_expected, slope_of
+from powercount.ledger.runs import (
+    Rows,
+    fitted,
+    mean,
+    members_of,
+    members_of_each,
+    ratio_of_means,
+    slope_expected,
+    slope_of,
+)
 from powercount.studies.study import Study
 
 NARROW: Final = (2, 4, 8, 16)
@@ -201,7 +210,7 @@ def c17_eigenvalue(study: Study) -> list[Evidence]:
     widths, found = (256, 512, 1024) if study.quick else (512, 1024, 2048, 4096), []
     for activation in ("relu", "tanh"):
         runs = [fitted(study, activation, 16, width=width) for width in widths]
-        at = np.stack([members_of(study, run, members(study) // 2, (_eigenvalues,)) for run in runs], axis=1)
+        at = np.stack(members_of_each(study, runs, members(study) // 2, (_eigenvalues,)), axis=1)
         for place, what in enumerate(("features", "gradients")):
             vectors = runs[0].samples * (runs[0].steps + 1 - place)
             edge = slope_expected([(1 - (vectors / width) ** 0.5) ** 2 for width in widths], widths)
@@ -260,13 +269,8 @@ def final_loss(trajectory: Trajectory) -> Tensor:
 def approach(study: Study, activation: str, depths: Sequence[int]) -> Rows:
     """Final losses by depth, the reference depth last, shape (members, depths + 1)."""
     count, width = (32, 512) if study.quick else (64, 2048)
-    return np.stack(
-        [
-            members_of(study, fitted(study, activation, depth, width=width), count, (final_loss,))[:, 0]
-            for depth in (*depths, REFERENCE)
-        ],
-        axis=1,
-    )
+    runs = [fitted(study, activation, depth, width=width) for depth in (*depths, REFERENCE)]
+    return np.concatenate(members_of_each(study, runs, count, (final_loss,)), axis=1)
 
 
 def c30(study: Study) -> list[Evidence]:

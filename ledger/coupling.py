@@ -29,7 +29,17 @@ from powercount.empirical.dynamics import coupling
 from powercount.empirical.dynamics.training import Kind, Run, Trajectory
 from powercount.empirical.fit import Estimate
 from powercount.ledger.finding import Evidence, from_estimate, from_side
-from powercount.ledger.runs import Rows, fitted, mean, mean_of, members_of, ratio_of_means, slope_expected, slope_of
+from powercount.ledger.runs import (
+    Rows,
+    fitted,
+    mean,
+    mean_of,
+    members_of,
+    members_of_each,
+    ratio_of_means,
+    slope_expected,
+    slope_of,
+)
 from powercount.studies.study import Study
 
 FINITE_WIDTH: Final = 0.01
@@ -97,12 +107,8 @@ CHANCE, SINGLE, ADJACENT, OUTPUT, FEATURES, MIDDLE, ADVANCED = range(len(READS))
 
 def sweep(study: Study, activation: str, *, tied: bool = True, branch: Fraction = -HALF, most: int = 128) -> Rows:
     """Every reading of every member at every depth, shape (members, depths, readings)."""
-    found = [
-        members_of(study, run_of(study, activation, depth, tied=tied, branch=branch), members(study), READS)
-        for depth in depths(study)
-        if depth <= most
-    ]
-    return np.stack(found, axis=1)
+    runs = [run_of(study, activation, depth, tied=tied, branch=branch) for depth in depths(study) if depth <= most]
+    return np.stack(members_of_each(study, runs, members(study), READS), axis=1)
 
 
 def c14(study: Study) -> list[Evidence]:
@@ -112,20 +118,12 @@ def c14(study: Study) -> list[Evidence]:
     for activation in activations(study):
         for tied in (True, False):
             condition = f"{activation}, {'tied' if tied else 'decoupled'}"
-            over_width = np.stack(
-                [
-                    members_of(study, run_of(study, activation, 16, tied=tied, width=width), 2 * members(study), READS)
-                    for width in widths
-                ],
-                axis=1,
-            )[:, :, CHANCE]
-            over_depth = np.stack(
-                [
-                    members_of(study, run_of(study, activation, depth, tied=tied, width=256), 2 * members(study), READS)
-                    for depth in (4, 8, 16, 32)
-                ],
-                axis=1,
-            )[:, :, CHANCE]
+            wider = [run_of(study, activation, 16, tied=tied, width=width) for width in widths]
+            deeper = [run_of(study, activation, depth, tied=tied, width=256) for depth in (4, 8, 16, 32)]
+            over_width, over_depth = (
+                np.stack(members_of_each(study, runs, 2 * members(study), READS), axis=1)[:, :, CHANCE]
+                for runs in (wider, deeper)
+            )
             scale = reading("chance", alpha=Rational(1, 2))
             found.append(
                 from_estimate(

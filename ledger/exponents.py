@@ -15,11 +15,10 @@ depth-mup has alpha = 1/2 and c_1 = 0, so own-update:1 ~ L^(c_1 - alpha) = L^(-1
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from fractions import Fraction
-from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from powercount.decide import grows
 from powercount.derivations.dynamics.blocks import blocks_at
@@ -28,10 +27,13 @@ from powercount.derivations.predict import derive
 from powercount.derivations.recipe import Axis, Recipe, observable_named
 from powercount.empirical.design import Sweep
 from powercount.empirical.fit import Estimate
+from powercount.empirical.sweep import Measurement
+from powercount.finite_size import FiniteSize
 from powercount.ledger.finding import Evidence, from_side, from_verdict
+from powercount.recipe_file import recipe_from, recipe_text
 from powercount.recipes import WIDTHS, default_sweep, verify_axis
 from powercount.studies.study import Study
-from powercount.verdict import Verdict
+from powercount.verdict import Verdict, judge
 
 HALF: Final = Fraction(1, 2)
 CONDITIONS: Final = (("relu", "digits"), ("tanh", "gaussian"))
@@ -66,16 +68,25 @@ def quantities(layers: int) -> tuple[str, ...]:
     return ("branch-sum", "feature-update", "output-update", *shares, *own, *total)
 
 
-@cache
-def _verdicts(recipe: Recipe, sweep: Sweep, names: tuple[str, ...]) -> dict[str, Verdict]:
-    asked = [observable_named(name, recipe.block.layers) for name in names]
-    return {str(each.prediction.observable): each for each in verify_axis(recipe, sweep.axis, asked=asked, sweep=sweep)}
+def measured(*, recipe: str, sweep: Mapping[str, Any], names: Sequence[str]) -> list[dict[str, Any]]:
+    """The observables of a recipe, given as TOML, along one axis, until the laws can decide: plain data of each."""
+    made, chosen = recipe_from(recipe), Sweep.of(sweep)
+    asked = [observable_named(name, made.block.layers) for name in names]
+    return [each.measurement.plain() for each in verify_axis(made, chosen.axis, asked=asked, sweep=chosen)]
 
 
-def verdicts(recipe: Recipe, sweep: Sweep, names: tuple[str, ...] = ()) -> Mapping[str, Verdict]:
+def verdicts(study: Study, recipe: Recipe, sweep: Sweep, names: tuple[str, ...] = ()) -> dict[str, Verdict]:
     """The laws' verdicts on one recipe along one axis, by observable; measured once however many claims ask."""
-    found = _verdicts(replace(recipe, name=""), sweep, names or quantities(recipe.block.layers))
-    return {name: replace(each, prediction=derive(recipe, each.prediction.observable)) for name, each in found.items()}
+    asked = names or quantities(recipe.block.layers)
+    shared = recipe_text(replace(recipe, name="any"))
+    name = f"{', '.join(asked)} along {sweep.axis} of {recipe.name}, {recipe.block.activation}, {sweep.data}"
+    rows = study.cell(name, measured, recipe=shared, sweep=asdict(sweep), names=list(asked))
+    values = FiniteSize.of(recipe, sweep)
+    found = {}
+    for each, row in zip(asked, rows, strict=True):
+        prediction = derive(recipe, observable_named(each, recipe.block.layers))
+        found[each] = judge(prediction, Measurement.of(row), finite_size=values)
+    return found
 
 
 def powers(
@@ -92,7 +103,7 @@ def powers(
     found = []
     for activation, data in conditions(study):
         here = replace(recipe, block=replace(recipe.block, activation=activation))
-        seen = verdicts(here, sweep_of(study, here, "depth", data), names)
+        seen = verdicts(study, here, sweep_of(study, here, "depth", data), names)
         for name, power in claimed.items():
             part = f"{name}, {label or recipe.name}"
             found.append(from_verdict(seen[name], power, part=part, condition=f"{activation}, {data}"))
@@ -109,7 +120,7 @@ def unstable(study: Study) -> Iterator[tuple[str, str, Verdict, Verdict]]:
                 # Two seeds, so that the two slopes share no draw and their errors add as squares.
                 early = replace(sizes, data=data, seed=study.seed)
                 late = replace(early, sizes=LATE, seed=study.seed + 1)
-                one, other = (verdicts(recipe, each, ("branch-sum",))["branch-sum"] for each in (early, late))
+                one, other = (verdicts(study, recipe, each, ("branch-sum",))["branch-sum"] for each in (early, late))
                 yield f"k = {layers}, alpha = {alpha}", f"{activation}, {data}", one, other
 
 

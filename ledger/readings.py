@@ -41,7 +41,7 @@ from powercount.ledger.coupling import (
     sweep,
 )
 from powercount.ledger.finding import Evidence, from_estimate, from_side
-from powercount.ledger.runs import Rows, mean, members_of, ratio_of_means, slope_expected, slope_of
+from powercount.ledger.runs import Rows, mean, members_of_each, ratio_of_means, slope_expected, slope_of
 from powercount.studies.study import Study
 
 OUTSIDE: Final = ("tanh", "erf")
@@ -108,8 +108,8 @@ def _left(
     sizes = depths(study)
 
     def moved(tied: bool) -> Rows:
-        runs = (change(run_of(study, activation, depth, tied=tied)) for depth in sizes)
-        return np.stack([members_of(study, run, members(study), (moved_output,))[:, 0] for run in runs], axis=1)
+        runs = [change(run_of(study, activation, depth, tied=tied)) for depth in sizes]
+        return np.concatenate(members_of_each(study, runs, members(study), (moved_output,)), axis=1)
 
     both, ratio = np.stack([moved(True), moved(False)], axis=2), exact(sizes[-1])
     return [

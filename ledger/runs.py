@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -37,9 +37,18 @@ def fitted(study: Study, activation: str, depth: int, *, width: int, steps: int 
 
 def members_of(study: Study, run: Run, members: int, reads: Sequence[Read]) -> Rows:
     """What is read off each member's trajectory, shape (members, readings); a reading may have several columns."""
-    name = f"{', '.join(read.__name__ for read in reads)} of {members} members of {run!r}"
+    return members_of_each(study, [run], members, reads)[0]
+
+
+def members_of_each(study: Study, runs: Iterable[Run], members: int, reads: Sequence[Read]) -> list[Rows]:
+    """The same of several runs, which the study may have computed side by side."""
+    names = ", ".join(read.__name__ for read in reads)
     asked = [f"{read.__module__}:{read.__name__}" for read in reads]
-    return np.asarray(study.cell(name, read_off, run=run.plain(), members=members, reads=asked))
+    cells = {
+        f"{names} of {members} members of {run!r}": {"run": run.plain(), "members": members, "reads": asked}
+        for run in runs
+    }
+    return [np.asarray(rows) for rows in study.cells(read_off, cells)]
 
 
 def read_off(*, run: Mapping[str, Any], members: int, reads: Sequence[str]) -> list[list[float]]:

@@ -110,7 +110,7 @@ def c23(study: Study) -> list[Evidence]:
         for name, r, powers in tried:
             recipe = abc(name, powers, activation)
             names = ("feature-update",)
-            verdict = verdicts(recipe, sweep_of(study, recipe, "width", data), names)[names[0]]
+            verdict = verdicts(study, recipe, sweep_of(study, recipe, "width", data), names)[names[0]]
             part = f"feature-update, {name}, r = {r}"
             found.append(from_verdict(verdict, -r, part=part, condition=f"{activation}, {data}"))
     return found
@@ -123,7 +123,7 @@ def c24(study: Study) -> list[Evidence]:
     for activation, data in conditions(study):
         for name, powers in EVERETT.items():
             recipe = abc(name, powers, activation)
-            seen = verdicts(recipe, sweep_of(study, recipe, "width", data), names)
+            seen = verdicts(study, recipe, sweep_of(study, recipe, "width", data), names)
             found += [
                 from_verdict(seen[each], 0, part=f"{each}, {name}", condition=f"{activation}, {data}") for each in names
             ]

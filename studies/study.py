@@ -4,6 +4,7 @@ A study asks for its results cell by cell. A cell is a module's function by name
 process on any machine can compute it, and its result is plain JSON. With a folder every cell is written down as soon
 as it is done, and a study that starts again reads it back. Its key is a digest of all its numbers depend on: function,
 arguments (the seed among them, where one is drawn from), the package's sources and the versions of what computes.
+Cells are computed here, one by one, or where the study's ``pool`` has them computed (see ``workers``).
 
 Several studies may share a folder, on several machines: a cell appears whole, by a rename, under names no other writer
 uses, and nothing is locked. Two that want one cell at once may both compute it, to the same numbers. What is found
@@ -29,7 +30,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from powercount.derivations.recipe import PowercountError
 
@@ -143,6 +144,20 @@ def compute(function: str, arguments: Mapping[str, Any]) -> Any:
     return json.loads(json.dumps(function_named(function)(**arguments)))
 
 
+def compute_elsewhere(function: str, arguments: str, identity: str) -> Any:
+    """A cell's value in a worker, on one thread; ``StudyError`` where another version of anything would compute it."""
+    from powercount.threads import one_thread
+
+    one_thread()
+    cell = Cell(function=function, arguments=arguments)
+    if cell.identity != identity:
+        raise StudyError(
+            f"a worker on {socket.gethostname()} has other sources of powercount, or other versions of "
+            f"{', '.join(LIBRARIES)}, than this process; install the same on every machine"
+        )
+    return cell.compute()
+
+
 def _name(function: Callable[..., Any]) -> str:
     """The "module:name" of a function that can be found by it."""
     module, attribute = (getattr(function, each, "") for each in ("__module__", "__qualname__"))
@@ -201,11 +216,22 @@ class Cell:
         return compute(self.function, json.loads(self.arguments))
 
 
+class Pool(Protocol):
+    """Has cells computed elsewhere, each once however many ask for it."""
+
+    def begin(self, cell: Cell) -> None:
+        """Have a cell computed, without waiting for it."""
+
+    def value(self, cell: Cell) -> Any:
+        """Its value, waited for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
     """``quick`` asks for fewer seeds and sizes; ``say`` hears what is being done; ``folder`` keeps the cells.
 
-    ``asked`` are the keys of the cells this study asked for, here or in the processes it began.
+    ``asked`` are the keys of the cells this study asked for; ``pool`` computes them, or this process where it is None.
+    Without a folder they are remembered, by ``identity``, as long as the study lives.
     """
 
     quick: bool = False
@@ -213,6 +239,8 @@ class Study:
     folder: Path | None = None
     say: Say = field(default=_silent, repr=False)
     asked: set[str] = field(default_factory=set, repr=False, compare=False)
+    pool: Pool | None = field(default=None, repr=False, compare=False)
+    remembered: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def check(self) -> None:
         """Raise ``StudyError`` before any work where the folder cannot keep what will be done."""
@@ -222,17 +250,36 @@ class Study:
     def cell(self, name: str, function: str | Callable[..., Any], /, **arguments: Any) -> Any:
         """The plain data of ``function(**arguments)``, computed now or before an interrupt; ``name`` is for people."""
         made = Cell.of(function, arguments)
-        if self.folder is None:
-            self.say(name)
-            return made.compute()
-        self.asked.add(made.key)
-        path = self.folder / f"{made.key}{CELL}"
-        kept = _read(path, made.identity)
+        kept = self._kept(made)
+        self.say(name if kept is None else f"{name} (kept)")
         if kept is not None:
-            self.say(f"{name} (kept)")
             return kept["value"]
-        self.say(name)
-        value = made.compute()
+        value = made.compute() if self.pool is None else self.pool.value(made)
+        self._keep(made, value)
+        return value
+
+    def cells(self, function: str | Callable[..., Any], asked: Mapping[str, Mapping[str, Any]]) -> list[Any]:
+        """The values of a function for several arguments, by names for people: with a pool, all at once."""
+        if self.pool is not None:
+            for arguments in asked.values():
+                made = Cell.of(function, arguments)
+                if self._kept(made) is None:
+                    self.pool.begin(made)
+        return [self.cell(name, function, **arguments) for name, arguments in asked.items()]
+
+    def _kept(self, made: Cell) -> dict[str, Any] | None:
+        """A cell as it was kept; notes that it was asked for."""
+        if self.folder is None:
+            return self.remembered.get(made.identity)
+        self.asked.add(made.key)
+        return _read(self.folder / f"{made.key}{CELL}", made.identity)
+
+    def _keep(self, made: Cell, value: Any) -> None:
+        """Write a cell down, whole or not at all."""
+        if self.folder is None:
+            self.remembered[made.identity] = {"value": value}
+            return
+        path = self.folder / f"{made.key}{CELL}"
         text = json.dumps({"name": made.identity, "value": value})
         unfinished = self.folder / f"{made.key}.{_writer()}{PART}"
         try:
@@ -246,10 +293,10 @@ class Study:
                 f"cannot keep what is done in {self.folder} ({error.strerror or error}); the cells before it are kept: "
                 "make room, or give another --folder, and the same command goes on"
             ) from None
-        return value
 
     def finished(self) -> None:
         """Forget the cells this study asked for: the next one measures again. Those of other studies stay."""
+        self.remembered.clear()
         if self.folder is None:
             return
         for key in self.asked:

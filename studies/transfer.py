@@ -237,7 +237,9 @@ def transfer_row(study: Study, setting: Setting, plan: Plan | None = None, *, bl
     The curves are those of the first block.
     """
     chosen = plan or (QUICK if study.quick else FULL)
-    cells = [[_cell(study, chosen, setting, depth, block) for depth in chosen.depths] for block in range(blocks)]
+    asked = dict(_cell(study, chosen, setting, depth, block) for block in range(blocks) for depth in chosen.depths)
+    flat = study.cells(swept, asked)
+    cells = [flat[first : first + len(chosen.depths)] for first in range(0, len(flat), len(chosen.depths))]
     values: dict[str, Values] = {}
     for name in READINGS:
         # A reading that has no number is None: nan.
@@ -254,14 +256,15 @@ def transfer_row(study: Study, setting: Setting, plan: Plan | None = None, *, bl
     )
 
 
-def _cell(study: Study, plan: Plan, setting: Setting, depth: int, block: int) -> Any:
+def _cell(study: Study, plan: Plan, setting: Setting, depth: int, block: int) -> tuple[str, dict[str, Any]]:
+    """The name and the arguments of one cell."""
     first = block * plan.seeds
     name = (
         f"rates: {setting}, width {plan.width}, depth {depth}, seeds {first} to {first + plan.seeds - 1}, "
         f"{plan.steps} steps, {plan.examples} examples"
     )
     sizes = {name: value for name, value in asdict(plan).items() if name != "depths"}
-    return study.cell(name, swept, setting=asdict(setting), sizes=sizes, depth=depth, first=first, seed=study.seed)
+    return name, {"setting": asdict(setting), "sizes": sizes, "depth": depth, "first": first, "seed": study.seed}
 
 
 def swept(*, setting: Mapping[str, Any], sizes: Mapping[str, Any], depth: int, first: int, seed: int) -> dict[str, Any]:
