@@ -39,6 +39,7 @@ from powercount.empirical.dynamics.blocks import (
     share_of_first_matrices,
 )
 from powercount.empirical.fit import Estimate, fit_slope, jackknife, least_squares_weights
+from powercount.ledger.claim import COMPLETEP, HERE, ONE_STEP_TEST, TP6, Claim
 from powercount.ledger.exponents import HALF
 from powercount.ledger.finding import Evidence, from_estimate
 from powercount.studies.study import Study
@@ -228,3 +229,43 @@ def c13(study: Study) -> list[Evidence]:
             pair = ("second_sum", "first_sum")
             found.append(_order(study, alpha, where, "second over first, summed", "second-over-first", pair))
     return found
+
+
+CLAIMS: Final[tuple[Claim, ...]] = (
+    Claim(
+        id="C7",
+        source=HERE,
+        summary="the first internal matrices change the output by a sum of one sign over blocks",
+        statement="df = -chi eta_1 sum_l |df/dW_1,l|^2 + O(eta^2)",
+        conditions="plain net, one logit, mean squared error, one example; relu, tanh, gelu; n = 16 to 64, L = 4 to 64",
+        check=c7,
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C11",
+        source=TP6,
+        summary="only alpha = 1/2 keeps features diverse across depth",
+        statement="increments of the trained stream over a depth fraction e: e^(1/2) at alpha = 1/2, e at alpha = 1",
+        conditions="k = 1; relu on digits, tanh on Gaussian inputs; L = 128 and 256; three SGD steps",
+        check=c11,
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C12",
+        source=TP6,
+        summary="blocks may be linearised in their own weights if and only if alpha < 1",
+        statement="error of the linearised block beside its change: L^(alpha - 1), at a kink L^((alpha - 1)/2)",
+        conditions="k = 2; relu (a kink) and gelu on digits, tanh on Gaussian inputs; L = 16 to 256; three SGD steps",
+        check=c12,
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C13",
+        source=COMPLETEP,
+        summary="products of two updates keep up with single ones only at alpha = 1",
+        statement="|dW_2|/|W_2| ~ L^(alpha - 1); derived here: summed over depth, second/first ~ L^(2 (alpha - 1))",
+        conditions="k = 2, c = 2 alpha - 1; relu on digits, tanh on Gaussian inputs; L = 16 to 256; three SGD steps",
+        check=c13,
+        test=ONE_STEP_TEST,
+    ),
+)

@@ -1,16 +1,15 @@
 """A claim as the ledger keeps it, the names of its sources, and the marks a reader is warned by.
 
 A claim is a printed sentence, put here in our own words, with its formal statement and the exponents it gives.
-``check`` names the function ("module:function" in this folder) that derives, measures and judges it; ``test`` the
-file that measures the claim quickly under pytest, or ``ALONE`` where to decide it takes minutes. Verdicts are never
-written here: they are measured.
+``check`` is the function of the family's file that derives, measures and judges it; ``test`` the file that measures
+the claim quickly under pytest, or ``ALONE`` where to decide it takes minutes. A family keeps its claims beside their
+checks, as ``CLAIMS`` at the end of its file. Verdicts are never written here: they are measured.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -26,6 +25,16 @@ ALONE: Final = "`tox -e claims` alone"
 V1_ONLY: Final = "in the first version only"
 SECOND_HAND: Final = "read at second hand"
 ABSTRACT: Final = "the paper could not be read: abstracts and the notes of others alone"
+V3_ONLY: Final = "in the third version only"
+DYNAMICS_TEST: Final = "tests/laws/dynamics/test_claims_dynamics.py"
+ONE_STEP_TEST: Final = "tests/laws/dynamics/test_claims_one_step.py"
+BAHRI: Final = "Explaining Neural Scaling Laws (arXiv 2102.06701)"
+FEATURE_LEARNING: Final = "Bordelon, Atanasov and Pehlevan (arXiv 2409.17858)"
+DYNAMICAL: Final = "Bordelon, Atanasov and Pehlevan (arXiv 2402.01092)"
+DEFILIPPIS: Final = "Defilippis et al. (arXiv 2509.24882)"
+SPECTRA_TEST: Final = "tests/laws/scaling_laws/test_exponents_kernel_spectra.py"
+LASSO_TEST: Final = "tests/laws/scaling_laws/test_exponents_lasso.py"
+LEARNING_TEST: Final = "tests/laws/scaling_laws/test_exponents_feature_learning.py"
 INFERRED: Final = "the printed formula could not be read; ours is an inference"
 
 
@@ -38,14 +47,16 @@ class Claim:
     summary: str
     statement: str
     conditions: str
-    check: str
+    check: Callable[[Study], Sequence[Evidence]] = field(repr=False)
     test: str
     marks: tuple[str, ...] = ()
 
-    def evidence(self, study: Study) -> Sequence[Evidence]:
-        """Derive and measure the claim now."""
-        module, _, function = self.check.partition(":")
-        found: Callable[[Study], Sequence[Evidence]] = getattr(
-            importlib.import_module(f"powercount.ledger.{module}"), function
-        )
-        return found(study)
+    @property
+    def family(self) -> str:
+        """The file that holds the claim and its check."""
+        return self.check.__module__.rpartition(".")[2]
+
+    @property
+    def name_of_check(self) -> str:
+        """As "family:function"."""
+        return f"{self.family}:{self.check.__name__}"

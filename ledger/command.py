@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from powercount.ledger.claim import Claim
 from powercount.ledger.record import (
     EVIDENCE_HEADER,
     FindingRow,
@@ -25,7 +26,6 @@ from powercount.ledger.record import (
     recorded,
     write_record,
 )
-from powercount.ledger.register import CLAIMS, Claim, claim_named
 from powercount.studies.study import Study, check_folder, kept_in, say_on_terminal, writing
 from powercount.studies.workers import run, workers
 
@@ -60,6 +60,8 @@ def add_verb(verbs: Any) -> None:
 
 def claims_asked(names: Sequence[str]) -> tuple[Claim, ...]:
     """The claims named, in the register's order."""
+    from powercount.ledger.register import CLAIMS, claim_named
+
     if "all" in names:
         return CLAIMS
     wanted = {claim_named(name).id for name in names}
@@ -102,7 +104,7 @@ def show_claims(given: argparse.Namespace) -> int:
     """List the ledger, or measure claims again and compare with it."""
     known = recorded()
     if not given.claims:
-        rows = [known[claim.id] for claim in CLAIMS if claim.id in known]
+        rows = list(known.values())
         if given.json:
             print(json.dumps(rows, indent=2))
         else:
@@ -113,7 +115,7 @@ def show_claims(given: argparse.Namespace) -> int:
     asked = claims_asked(given.claims)
     announce(
         ledger(
-            [*(claim.check for claim in asked), *(["page"] if given.page else [])],
+            [*(claim.name_of_check for claim in asked), *(["page"] if given.page else [])],
             quick=given.quick,
             processes=given.jobs,
         ),
@@ -129,6 +131,8 @@ def show_claims(given: argparse.Namespace) -> int:
     else:
         print_findings(rows)
     if given.record is not None:
+        from powercount.ledger.register import CLAIMS
+
         write_record(given.record, found, [claim.id for claim in CLAIMS])
     if given.page is not None:
         from powercount.ledger.page import write_page

@@ -20,6 +20,7 @@ from powercount.derivations.dynamics.first_step import first_step, first_step_li
 from powercount.empirical.dynamics.convergence import Pairs, initial_covariances, smallest_eigenvalues
 from powercount.empirical.dynamics.coupling import moved_output
 from powercount.empirical.dynamics.training import Run, Trajectory, train
+from powercount.ledger.claim import ABSTRACT, ALONE, DYNAMICS_TEST, HERE, NFD, V3_ONLY, Claim
 from powercount.ledger.coupling import members, run_of
 from powercount.ledger.finding import Evidence, from_estimate
 from powercount.ledger.runs import (
@@ -291,3 +292,67 @@ def c30(study: Study) -> list[Evidence]:
             )
         )
     return found
+
+
+FIGURE: Final = "a figure we know from its description alone"
+
+CLAIMS: Final[tuple[Claim, ...]] = (
+    Claim(
+        id="C17-a",
+        source=NFD,
+        summary="at initialization finite nets reach the limit at O(1/n + 1/L)",
+        statement="bias of the covariances of two inputs ~ n^(-1) at fixed L and ~ L^(-1) at large n",
+        conditions="relu at T = 1 with n = 2..16, erf at T = 4 with n = 4..32, at L = 4; L = 2..16 at n = 512",
+        check=c17_start,
+        test=DYNAMICS_TEST,
+        marks=(V3_ONLY, ABSTRACT),
+    ),
+    Claim(
+        id="C17-b",
+        source=HERE,
+        summary="in training finite nets reach infinite width at O(1/n)",
+        statement="bias of the output's movement ~ n^(-1) at fixed L",
+        conditions="tanh, relu; tied and decoupled; one step, n = 2..16, L = 4, T = 1",
+        check=c17_width,
+        test=ALONE,
+    ),
+    Claim(
+        id="C17-c",
+        source=NFD,
+        summary="in training wide nets reach Neural Feature Dynamics at O(1/L)",
+        statement="distance of the output's movement from its limit ~ L^(-1)",
+        conditions="relu, linear; one step; tied and decoupled nets, and the limits with and without R, S",
+        check=c17_depth,
+        test=DYNAMICS_TEST,
+        marks=(V3_ONLY, ABSTRACT),
+    ),
+    Claim(
+        id="C17-d",
+        source=NFD,
+        summary="the covariances of features and gradients stay non-degenerate as the width grows",
+        statement="smallest eigenvalue over steps and samples ~ n^0",
+        conditions="relu, tanh; four digits, 3 steps at eta = 1/2, n = 512..4096, L = 16; cosines, at mid-depth",
+        check=c17_eigenvalue,
+        test=ALONE,
+        marks=(FIGURE, ABSTRACT),
+    ),
+    Claim(
+        id="C17-e",
+        source=HERE,
+        summary="the particle solver of the full system, with R and S, is the limit of real networks",
+        statement="loss, E h_L^2, E delta_0^2 of networks over those of particles: 1",
+        conditions="relu, tanh; four digits, 3 steps at eta = 1/2; all n^2 entries, n = 1024, L = 64; 8192 particles",
+        check=c17_solver,
+        test=DYNAMICS_TEST,
+    ),
+    Claim(
+        id="C30",
+        source=NFD,
+        summary="depth has diminishing returns because the infinite-depth limit is being reached",
+        statement="loss after a fixed number of steps approaches its limit as L^(-1)",
+        conditions="relu, tanh; four digits, 3 steps at eta = 1/2, L = 2..8 beside L = 256, n = 2048; k = 1",
+        check=c30,
+        test=ALONE,
+        marks=(ABSTRACT,),
+    ),
+)

@@ -18,26 +18,21 @@ from fractions import Fraction
 from typing import Final
 
 import numpy as np
-import torch
 from sympy import Rational
-from torch import Tensor
 
-from powercount.decide import falls
 from powercount.derivations.dynamics.coupling import reading
-from powercount.derivations.dynamics.first_step import first_step, linear_features
+from powercount.derivations.dynamics.first_step import first_step
 from powercount.empirical.dynamics import coupling
-from powercount.empirical.dynamics.training import Kind, Run, Trajectory
-from powercount.empirical.fit import Estimate
-from powercount.ledger.finding import Evidence, from_estimate, from_side
+from powercount.empirical.dynamics.training import Kind, Run
+from powercount.ledger.claim import ABSTRACT, DYNAMICS_TEST, HERE, NFD, V3_ONLY, Claim
+from powercount.ledger.finding import Evidence, from_estimate
 from powercount.ledger.runs import (
     Rows,
-    fitted,
     mean,
     mean_of,
     members_of,
     members_of_each,
     ratio_of_means,
-    slope_expected,
     slope_of,
 )
 from powercount.studies.study import Study
@@ -148,170 +143,6 @@ def c14(study: Study) -> list[Evidence]:
     return found
 
 
-def _shares(study: Study, place: int, key: str, claimed: Fraction, part: str) -> list[Evidence]:
-    found = []
-    for activation in activations(study):
-        members_here = sweep(study, activation)[:, :, place]
-        exact = [getattr(first_step(activation, depth), key) for depth in depths(study)]
-        found.append(
-            from_estimate(
-                slope_of(mean, members_here, depths(study)),
-                claimed,
-                Fraction(str(reading(key.replace("_", "-"), alpha=Rational(1, 2)).depth)),
-                part=part,
-                condition=activation,
-                expected=slope_expected(exact, depths(study)),
-                allowance=FINITE_WIDTH,
-            )
-        )
-    return found
-
-
-def c15_single(study: Study) -> list[Evidence]:
-    """(ii) One layer's coupling in training, the share of W_l(0) phi along the past delta_l, falls as L^(-1/2)."""
-    return _shares(study, SINGLE, "single_layer", -HALF, "power of L of one layer's share along delta")
-
-
-def c15_adjacent(study: Study) -> list[Evidence]:
-    """(iii) What comes through the block just below adds L^(-2) a layer to the stream: which term is our inference."""
-    return _shares(study, ADJACENT, "adjacent", Fraction(-2), "power of L of the adjacent layer's share")
-
-
-def gap_slope(study: Study, activation: str, place: int, *, branch: Fraction = -HALF, most: int = 128) -> Estimate:
-    """The slope of mean(tied)/mean(decoupled) - 1 of one reading against L."""
-    tied = sweep(study, activation, branch=branch, most=most)[:, :, place]
-    decoupled = sweep(study, activation, tied=False, branch=branch, most=most)[:, :, place]
-    sizes = [depth for depth in depths(study) if depth <= most]
-    both = np.stack([tied, decoupled], axis=2)
-    return slope_of(lambda rows: mean(rows)[:, 0] / mean(rows)[:, 1] - 1, both, sizes)
-
-
-def _gap_expected(study: Study, activation: str, branch: Fraction, most: int = 128) -> float:
-    sizes = [depth for depth in depths(study) if depth <= most]
-    return slope_expected([first_step(activation, d, branch=branch).ratio - 1 for d in sizes], sizes)
-
-
-def _features_expected(study: Study, activation: str) -> float:
-    """The slope of the same for squared features: exact for linear blocks, elsewhere not derived."""
-    if activation != "linear":
-        return float("nan")
-    tied, decoupled = ([linear_features(depth, tied=each)[-1] for depth in depths(study)] for each in (True, False))
-    return slope_expected([one / other - 1 for one, other in zip(tied, decoupled, strict=True)], depths(study))
-
-
-def remaining(gap: Estimate, expected: float, predicted: Fraction, *, part: str, condition: str) -> Evidence:
-    """Whether a gap between tied and decoupled nets falls with depth, as claimed; the source's rate is its own."""
-    return from_side(
-        gap, falls, claimed="below 0", predicted=str(predicted), expected=expected, part=part, condition=condition
-    )
-
-
-def c15_accumulated(study: Study) -> list[Evidence]:
-    """(iv) The accumulated effect on output and features: claimed to vanish, by our derivation of order one."""
-    found = []
-    derived = Fraction(str(reading("relative-gap", alpha=Rational(1, 2)).depth))
-    for activation in activations(study):
-        for place, what in ((OUTPUT, "output"), (FEATURES, "squared features")):
-            found.append(
-                remaining(
-                    gap_slope(study, activation, place),
-                    _gap_expected(study, activation, -HALF)
-                    if place == OUTPUT
-                    else _features_expected(study, activation),
-                    derived,
-                    part=f"power of L of tied/decoupled - 1, {what} moved in one step",
-                    condition=activation,
-                )
-            )
-        deepest = depths(study)[-1]
-        tied = sweep(study, activation)[:, -1, OUTPUT]
-        decoupled = sweep(study, activation, tied=False)[:, -1, OUTPUT]
-        exact = first_step(activation, deepest).ratio
-        found.append(
-            from_estimate(
-                ratio_of_means(tied, decoupled),
-                1.0,
-                exact,
-                part=f"tied/decoupled movement of the output at L = {deepest}",
-                condition=activation,
-                allowance=FINITE_WIDTH,
-                rival=exact - 1,
-            )
-        )
-    return found
-
-
-def _powers(study: Study, alphas: Sequence[Fraction], claimed: dict[Fraction, Fraction], most: int) -> list[Evidence]:
-    found = []
-    for alpha in alphas:
-        for activation in activations(study):
-            derived = Fraction(str(reading("relative-gap", alpha=Rational(str(alpha))).depth))
-            found.append(
-                from_estimate(
-                    gap_slope(study, activation, OUTPUT, branch=-alpha, most=most),
-                    claimed[alpha],
-                    derived,
-                    part=f"power of L of tied/decoupled - 1 at alpha = {alpha}",
-                    condition=activation,
-                    expected=_gap_expected(study, activation, -alpha, most),
-                    allowance=FINITE_WIDTH,
-                )
-            )
-    return found
-
-
-def c15_branch(study: Study) -> list[Evidence]:
-    """(v) Without the 1/sqrt(L) branch the effect grows: as L for a plain residual sum, alpha = 0."""
-    zero = Fraction(0)
-    # Streams multiply by a factor a block: the fluctuations of a mean grow as e^(L/n), so depths stay small.
-    return _powers(study, [zero], {zero: Fraction(1)}, 32)
-
-
-def c15_alpha(study: Study) -> list[Evidence]:
-    """For alpha > 1/2 gradient independence does come back at infinite depth, as L^(1 - 2 alpha)."""
-    alphas = [Fraction(3, 4), Fraction(1)]
-    return _powers(study, alphas, {alpha: 1 - 2 * alpha for alpha in alphas}, 64)
-
-
-def _losses(trajectory: Trajectory) -> Tensor:
-    """The loss at every step over the first, shape (S, K + 1)."""
-    losses = torch.stack(trajectory.losses, dim=1)
-    return losses / losses[:, :1]
-
-
-def c15_late(study: Study) -> list[Evidence]:
-    """(vi) At later training times both fit the labels and the gap in the loss shrinks, whatever the depth."""
-    found = []
-    for activation in ("relu", "tanh"):
-        steps, depth = (24, 8) if study.quick else (LATE, 16)
-        both = np.stack(
-            [
-                members_of(
-                    study,
-                    fitted(study, activation, depth, width=512 if study.quick else 1024, steps=steps, tied=tied),
-                    16,
-                    (_losses,),
-                )
-                for tied in (True, False)
-            ],
-            axis=2,
-        )
-        gaps = both[:, :, 1] - both[:, :, 0]
-        widest = int(np.argmax(mean(gaps)))
-        peak = mean_of(gaps[:, widest])
-        found.append(
-            from_estimate(
-                mean_of(gaps[:, -1]),
-                0,
-                0,
-                part=f"loss gap over initial loss after {steps} steps (at most {peak.value:.3f}, after {widest})",
-                condition=activation,
-                rival=peak.value,
-            )
-        )
-    return found
-
-
 def c16(study: Study) -> list[Evidence]:
     """The linear oracle: the output moves by T(1 + T/L)^(L-1) tied and (1 + T/L)^L - 1 decoupled."""
     found = []
@@ -358,3 +189,26 @@ def c16(study: Study) -> list[Evidence]:
                 )
             )
     return found
+
+
+CLAIMS: Final[tuple[Claim, ...]] = (
+    Claim(
+        id="C14",
+        source=NFD,
+        summary="(i) at initialization the coupling of forward and backward pass is O(1/n), uniformly in depth",
+        statement="E cos^2(W_l^T delta_l, phi(h_{l-1})) ~ n^(-1) L^0",
+        conditions="linear, relu, tanh; tied and decoupled; n = 64..512, L = 4..32; k = 1, alpha = 1/2",
+        check=c14,
+        test=DYNAMICS_TEST,
+        marks=(V3_ONLY, ABSTRACT),
+    ),
+    Claim(
+        id="C16",
+        source=HERE,
+        summary="linear blocks have an exact oracle for tied and decoupled training",
+        statement="the output moves by T(1 + T/L)^(L-1) tied and (1 + T/L)^L - 1 decoupled",
+        conditions="L = 4, 16, 64; n = 4096 known by products and n = 1024 with all entries; T = 1",
+        check=c16,
+        test=DYNAMICS_TEST,
+    ),
+)

@@ -28,6 +28,7 @@ from powercount.derivations.scaling_laws import ridge
 from powercount.empirical.fit import Estimate, from_left_out, jackknife, least_squares_weights
 from powercount.empirical.scaling_laws import kernels
 from powercount.empirical.scaling_laws.kernels import Array, Labels
+from powercount.ledger.claim import BAHRI, HERE, Claim
 from powercount.ledger.finding import Evidence, from_side, written
 from powercount.ledger.runs import Rows, mean, slope_expected, slope_of
 from powercount.ledger.spectra import generator_at
@@ -308,3 +309,38 @@ def l10(study: Study) -> list[Evidence]:
             )
         )
     return found
+
+
+DIGITS_TEST: Final = "tests/laws/scaling_laws/test_exponents_digits.py"
+
+CLAIMS: Final[tuple[Claim, ...]] = (
+    Claim(
+        id="L2'",
+        source=BAHRI,
+        summary="on real images too data, features and spectrum have one exponent",
+        statement="alpha_D = alpha_P = alpha_K, to an eighth, for ReLU features of digits",
+        conditions="white targets on scikit-learn's digits of 64, 32 and 16 pixels; D, P and ranks 64..512 of 1797;"
+        " all 1797 are the tests, those trained on among them",
+        check=l2_digits,
+        test=DIGITS_TEST,
+        marks=("the spectrum of digits is no power law",),
+    ),
+    Claim(
+        id="L10",
+        source=BAHRI,
+        summary="joining classes leaves the data exponent as it is, noise on the inputs lowers it",
+        statement="alpha_D of fewer, larger classes = alpha_D, to an eighth; alpha_D with input noise < alpha_D",
+        conditions="the kernel analogue of their networks: digits, ReLU kernel, D = 64..512, paired draws",
+        check=l10,
+        test=DIGITS_TEST,
+    ),
+    Claim(
+        id="L13'",
+        source=HERE,
+        summary="on real images the classes' exponents are those of all eigenvalues and of their share in each",
+        statement="alpha_D, alpha_P of the ten classes = those of the deterministic equivalent, to an eighth",
+        conditions="as L2', the ten classes less their means; alpha_K alone errs by up to a half",
+        check=l13_digits,
+        test=DIGITS_TEST,
+    ),
+)

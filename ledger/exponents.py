@@ -29,6 +29,7 @@ from powercount.empirical.design import Sweep
 from powercount.empirical.fit import Estimate
 from powercount.empirical.sweep import Measurement
 from powercount.finite_size import FiniteSize
+from powercount.ledger.claim import ABSTRACT, COMPLETEP, HERE, INFERRED, NFD, ONE_STEP_TEST, TP6, Claim
 from powercount.ledger.finding import Evidence, from_side, from_verdict
 from powercount.recipe_file import recipe_from, recipe_text
 from powercount.recipes import WIDTHS, default_sweep, verify_axis
@@ -231,3 +232,111 @@ def c10(study: Study) -> list[Evidence]:
         claimed = {"own-update:1": alpha - 1, "own-update:2": alpha - 1}
         found += powers(study, recipe, claimed, f"alpha = {alpha}")
     return found
+
+
+INFINITE_LIMITS: Final = "Bordelon et al. (arXiv 2405.15712)"
+
+CLAIMS: Final[tuple[Claim, ...]] = (
+    Claim(
+        id="C1",
+        source=TP6,
+        summary="a deep residual net is stable at initialization if and only if alpha is at least 1/2",
+        statement="branch-sum ~ L^(1/2 - alpha) for alpha >= 1/2, growing below; Tensor Programs VI, 7.1",
+        conditions="relu on digits and tanh on Gaussian inputs; k = 1 and 2; alpha = 0, 1/4, 1/2, 1",
+        check=c1,
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C1'",
+        source=HERE,
+        summary="below alpha = 1/2 the stream grows faster than any power of depth",
+        statement="the local power of branch-sum grows with L",
+        conditions="relu on digits, and tanh, which is bounded, on Gaussian inputs; k = 1 and 2; alpha = 0 and 1/4",
+        check=c1_no_power,
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C2",
+        source=TP6,
+        summary="one-layer blocks train stably and nontrivially if and only if alpha + gamma = 1",
+        statement="feature-update@hidden1 ~ L^(1 - alpha - gamma), k = 1, c = alpha - gamma; Tensor Programs VI, 7.2",
+        conditions="relu on digits and tanh on Gaussian inputs, SGD, one step; sign descent (c = -gamma) not measured",
+        check=c2,
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C3",
+        source=NFD,
+        summary="in two-layer blocks the first internal layer stops learning with depth",
+        statement="own-update:1 ~ L^(-1/2) under depth-mup",
+        conditions="relu on digits and tanh on Gaussian inputs, SGD, one step",
+        check=c3,
+        test=ONE_STEP_TEST,
+        marks=(ABSTRACT,),
+    ),
+    Claim(
+        id="C3'",
+        source=HERE,
+        summary="the whole change of the first preactivation hides that collapse",
+        statement="total-update:1 ~ L^0 under depth-mup",
+        conditions="relu on digits and tanh on Gaussian inputs, SGD, one step",
+        check=c3_total,
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C4",
+        source=HERE,
+        summary="the second internal layer's own update collapses too",
+        statement="own-update:2 ~ L^(-1/2) under depth-mup",
+        conditions="relu on digits and tanh on Gaussian inputs, SGD, one step",
+        check=c4,
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C5",
+        source=NFD,
+        summary="a depth-aware rate on the first internal layer restores its learning",
+        statement="own-update:1 ~ L^0 with sqrt(L) on the rate of the first internal matrix",
+        conditions="relu on digits and tanh on Gaussian inputs, SGD, one step",
+        check=c5,
+        test=ONE_STEP_TEST,
+        marks=(INFERRED, ABSTRACT),
+    ),
+    Claim(
+        id="C6",
+        source=HERE,
+        summary="the same rule makes the first internal matrix's share of stream and output blow up with depth",
+        statement="feature-update@hidden1, output-update@hidden1 ~ L^(1/2) with sqrt(L) on its rate",
+        conditions="relu on digits and tanh on Gaussian inputs, SGD, one step; sign descent and Muon are not measured",
+        check=c6,
+        test=ONE_STEP_TEST,
+        marks=(INFERRED,),
+    ),
+    Claim(
+        id="C8",
+        source=COMPLETEP,
+        summary="CompleteP keeps internal layers, stream and output learning at any depth",
+        statement="own-update:1, own-update:2, feature-update, output-update ~ L^0",
+        conditions="relu on digits and tanh on Gaussian inputs, SGD, one step; sign descent and Muon are not measured",
+        check=c8,
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C9",
+        source=COMPLETEP,
+        summary="CompleteP's blocks lose their random part at initialization",
+        statement="branch-sum ~ L^(-1/2) at alpha = 1",
+        conditions="relu on digits and tanh on Gaussian inputs, at initialization",
+        check=c9,
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C10",
+        source=INFINITE_LIMITS,
+        summary="along the stable line a block moves by L^(alpha - 1)",
+        statement="own-update:1, own-update:2 ~ L^(alpha - 1) with c = 2 alpha - 1",
+        conditions="relu on digits and tanh on Gaussian inputs, SGD, one step; alpha = 1/2, 3/4, 1",
+        check=c10,
+        test=ONE_STEP_TEST,
+    ),
+)

@@ -16,7 +16,7 @@ from powercount.empirical.design import Sweep
 from powercount.empirical.dynamics.training import Run
 from powercount.empirical.scaling_laws.kernels import eigenvalues
 from powercount.empirical.sweep import measure
-from powercount.ledger import convergence, coupling, digits, resolution, spectra
+from powercount.ledger import convergence, coupling, digits, resolution, spectra, variance
 from powercount.ledger.runs import mean
 from powercount.studies.limit import Plan, draw_limit, run_limit
 from powercount.studies.study import Study
@@ -188,7 +188,7 @@ def draw_scaling(study: Study, path: Path) -> None:
         left.plot(found.sizes, mean(found.rows), "o", ms=5, label=f"a = {capacity}")
     middle.plot(spectra.GAPS, [spectra.FEWER / gap for gap in spectra.GAPS], color="grey", lw=1)
     for of_samples, marker, kind in ((True, "o", "samples"), (False, "s", "features")):
-        rows = mean(spectra.excesses(study, of_samples=of_samples))
+        rows = mean(variance.excesses(study, of_samples=of_samples))
         middle.plot(spectra.GAPS, rows, marker, ms=5, label=f"more {kind}")
     for dimension in (1, 2, 3):
         for kind, marker in (("nearest-mse", "o"), ("linear-mse", "s")):

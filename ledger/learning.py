@@ -27,20 +27,20 @@ from typing import Final, NamedTuple
 import numpy as np
 from sympy import Rational
 
-from powercount.derivations.scaling_laws.learning import ALPHA, BETA, CHI, chi, compute_at, compute_exponent, correction
+from powercount.derivations.scaling_laws.learning import chi, correction
 from powercount.empirical.fit import Estimate
 from powercount.empirical.scaling_laws.flow import (
     SPACING,
     Curves,
     Trajectory,
     by_autograd,
-    envelope,
     lazy_loss,
     network_flow,
     reduced_flow,
     reduced_trajectory,
     ripple,
 )
+from powercount.ledger.claim import DYNAMICAL, FEATURE_LEARNING, HERE, LEARNING_TEST, Claim
 from powercount.ledger.finding import Evidence, from_estimate
 from powercount.ledger.runs import exact
 from powercount.studies.study import Study
@@ -299,52 +299,6 @@ def l17(study: Study) -> list[Evidence]:
     return _in_flow(EASY, (0.0, *GAMMAS), "exponent") + _in_network(study, EASY[:1], "exponent")
 
 
-def compute_slope(alpha: int, beta: Fraction, gamma: float, *, per_unit: int = 20) -> Found:
-    """The slope of the least loss over N against C, over whole periods of the lattice of sizes.
-
-    N and the modes lie on lattices; moving both by one multiplies C by e^(h (1/alpha + beta/chi)). Slopes over whole
-    such periods do not see the lattices.
-    """
-    power = exponent(beta, gamma)
-    period = SPACING * (1 / alpha + float(beta / power))
-    step = period * round(DECADES * np.log(10) / period)
-    computes = np.exp(np.log(FIRST_COMPUTE) + step * np.arange(4))
-    curves = [
-        envelope(float(beta), gamma, alpha, computes.tolist(), sizes=SIZES, per_unit=each)
-        for each in (per_unit, per_unit // 2)
-    ]
-    slopes, rough = (-np.diff(curve) / step for curve in curves)
-    # t = C^(alpha beta/(alpha beta + chi)) at the optimum carries the correction in t to C.
-    share = float(alpha * beta / (alpha * beta + power))
-    decay = float(correction(as_rational(beta))) * share if gamma else 0.0
-    numerical = abs(float(slopes[2] - rough[2])) + ROUNDING + rippled(float(beta), float(step), SPACING)
-    return Found(float(slopes[2]), left_over(slopes.tolist(), float(np.exp(step)), decay) + numerical)
-
-
-def l18(study: Study) -> list[Evidence]:
-    """L18: at the best N for each C = N t the loss falls as C^(-alpha beta chi/(alpha beta + chi))."""
-    evidence = []
-    for alpha, beta in COMPUTED[:2] if study.quick else COMPUTED:
-        for gamma in (0.0, 1.0):
-            power = as_rational(beta)
-            derived = Fraction(str(compute_at(alpha, power, rich=gamma > 0)))
-            found = compute_slope(alpha, beta, gamma, per_unit=10 if study.quick else 20)
-            other = compute_exponent().subs({ALPHA: alpha, BETA: power, CHI: 2 * power / (1 + power)})
-            lazy = compute_at(alpha, power, rich=False)
-            evidence.append(
-                from_estimate(
-                    found.estimate,
-                    printed_compute(alpha, beta, gamma),
-                    derived,
-                    part=f"compute-optimal exponent, alpha = {alpha}, beta = {beta}",
-                    condition="lazy flow" if gamma == 0 else "rich flow, gamma = 1",
-                    allowance=found.error,
-                    rival=float(abs(other - lazy)),
-                )
-            )
-    return evidence
-
-
 def small_network(gamma: float, seed: int) -> tuple[Found, float]:
     """The largest distance between a network's v and the reduced flow's, with its error; and the conservation law's."""
     rates = np.arange(1, SMALL_NET + 1, dtype=np.float64) ** -2
@@ -382,3 +336,43 @@ def l19(study: Study) -> list[Evidence]:
                 )
             )
     return evidence
+
+
+CLAIMS: Final[tuple[Claim, ...]] = (
+    Claim(
+        id="L15",
+        source=DYNAMICAL,
+        summary="without feature learning the loss is a power of training time set by target and capacity",
+        statement="L(t) ~ t^(-(a - 1)/b) for lambda_k ~ k^(-b), lambda_k w_k^2 ~ k^(-a)",
+        conditions="gradient flow, infinite data; three (a, b) with all modes summed; t = 1e4 to 1e6 and 1e16 to 1e18",
+        check=l15,
+        test=LEARNING_TEST,
+    ),
+    Claim(
+        id="L16",
+        source=FEATURE_LEARNING,
+        summary="feature learning speeds up the power law of time on hard tasks",
+        statement="L(t) ~ t^(-chi), chi = beta max(1, 2/(1 + beta)): 2 beta/(1 + beta) for beta < 1, if gamma > 0",
+        conditions="two-layer linear net, reduced (beta = 1/4, 1/2, 3/4; gamma = 1, 100) or of 28 modes (gamma = 1)",
+        check=l16,
+        test=LEARNING_TEST,
+    ),
+    Claim(
+        id="L17",
+        source=FEATURE_LEARNING,
+        summary="feature learning leaves the power law of time of easy tasks alone",
+        statement="L(t) ~ t^(-chi), chi = beta max(1, 2/(1 + beta)): beta for beta > 1, whatever gamma",
+        conditions="reduced flow (beta = 3/2, 2; gamma = 0, 1, 100) and a net of 28 modes (beta = 3/2, gamma = 1)",
+        check=l17,
+        test=LEARNING_TEST,
+    ),
+    Claim(
+        id="L19",
+        source=HERE,
+        summary="a two-layer linear net from an orthogonal start is exactly a flow of one vector",
+        statement="Q Q^T - gamma p p^T = I; v' = -[(1 + gamma s) I + gamma s qhat qhat^T] Lambda v",
+        conditions="12 modes k^(-2), Gaussian target, torch gradients; gamma = 0, 1, 100; t to 10; integrator at 1e-12",
+        check=l19,
+        test=LEARNING_TEST,
+    ),
+)

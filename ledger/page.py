@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 from powercount.ledger.record import EVIDENCE_HEADER, FindingRow, evidence_cells
-from powercount.ledger.register import CLAIMS
 from powercount.studies.study import Study
 from powercount.table import interval, number
 
@@ -53,7 +52,7 @@ def page_text(rows: Mapping[str, FindingRow]) -> str:
     """The whole page."""
     from powercount.ledger.figures import FIGURES
 
-    found = [rows[claim.id] for claim in CLAIMS if claim.id in rows]
+    found = list(rows.values())
     counts = Counter(row["verdict"] for row in found)
     said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in sorted(counts))
     lines = [HEAD, f"{len(found)} claims: {said}.\n"]

@@ -27,6 +27,7 @@ from powercount.derivations.recipe import middle
 from powercount.empirical.dynamics.coupling import moved_output
 from powercount.empirical.dynamics.training import ROLES, Run
 from powercount.empirical.fit import jackknife
+from powercount.ledger.claim import ABSTRACT, DYNAMICS_TEST, NFD, Claim
 from powercount.ledger.coupling import (
     ADVANCED,
     FEATURES,
@@ -36,11 +37,11 @@ from powercount.ledger.coupling import (
     activations,
     depths,
     members,
-    remaining,
     run_of,
     sweep,
 )
 from powercount.ledger.finding import Evidence, from_estimate, from_side
+from powercount.ledger.independence import remaining
 from powercount.ledger.runs import Rows, mean, members_of_each, ratio_of_means, slope_expected, slope_of
 from powercount.studies.study import Study
 
@@ -179,3 +180,47 @@ def c15_outside(study: Study) -> list[Evidence]:
 def odd(study: Study) -> Sequence[str]:
     """The activations of blocks phi(W h)."""
     return OUTSIDE[:1] if study.quick else OUTSIDE
+
+
+CLAIMS: Final[tuple[Claim, ...]] = (
+    Claim(
+        id="C15-vii",
+        source=NFD,
+        summary="(vii) read through covariances, backward fields may be decoupled: the output's first step agrees",
+        statement="-df = eta e sum_l beta^2 C_phi,l C_g,l of decoupled fields = that of tied nets; T e^T if linear",
+        conditions="linear, relu, tanh; one step, L = 4 and 128, n = 4096; k = 1, alpha = 1/2",
+        check=c15_covariances,
+        test=DYNAMICS_TEST,
+        marks=(ABSTRACT, "this reading is ours"),
+    ),
+    Claim(
+        id="C15-viii",
+        source=NFD,
+        summary="(viii) the features of the nets so read move as those of tied nets",
+        statement="|h_l^1 - h_l^0|^2 tied = decoupled, to an eighth, at mid-depth and at the top",
+        conditions="linear, relu, tanh; one step, L = 128, n = 4096; k = 1, alpha = 1/2",
+        check=c15_features,
+        test=DYNAMICS_TEST,
+        marks=(ABSTRACT, "this reading is ours"),
+    ),
+    Claim(
+        id="C15-ix",
+        source=NFD,
+        summary="(ix) with every matrix trained the effect of gradient independence on the output vanishes with depth",
+        statement="tied/decoupled - 1 -> 0; derived here L^0: 3/2 - 1 for linear blocks",
+        conditions="as C15-iv, input and readout trained too",
+        check=c15_all,
+        test=DYNAMICS_TEST,
+        marks=(ABSTRACT, "this reading is ours"),
+    ),
+    Claim(
+        id="C15-x",
+        source=NFD,
+        summary="(x) with activations outside the blocks the effect on the output vanishes with depth",
+        statement="h_l = h_{l-1} + L^(-1/2) phi(W_l h_{l-1}), phi odd: tied/decoupled - 1 -> 0; derived here L^0",
+        conditions="as C15-iv; tanh, erf",
+        check=c15_outside,
+        test=DYNAMICS_TEST,
+        marks=(ABSTRACT, "this reading is ours"),
+    ),
+)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypedDict
 
 from powercount.derivations.recipe import PowercountError
-from powercount.ledger.register import Claim
+from powercount.ledger.claim import Claim
 from powercount.table import interval, number
 
 RECORD: Final = "record.json"
@@ -59,7 +59,7 @@ def finding_row(claim: Claim, study: Any) -> FindingRow:
     """Derive and measure one claim now, and say what came out."""
     from powercount.ledger.finding import judgement
 
-    evidence = list(claim.evidence(study))
+    evidence = list(claim.check(study))
     verdict = judgement(evidence)
     rows = [dict(each.as_row()) for each in evidence]
     decisive = decided_by(rows, verdict)

@@ -17,6 +17,7 @@ import numpy as np
 from powercount.derivations.scaling_laws.resolution import ORDERS, exponent, moment
 from powercount.empirical.fit import least_squares_weights
 from powercount.empirical.scaling_laws.interpolation import losses
+from powercount.ledger.claim import BAHRI, Claim
 from powercount.ledger.finding import Evidence, from_estimate
 from powercount.ledger.runs import Rows, mean, slope_expected, slope_of
 from powercount.studies.study import Study
@@ -84,3 +85,27 @@ def l8(study: Study) -> list[Evidence]:
         for dimension in dimensions
         for kind in (kinds if dimension < 3 or not study.quick else kinds[:1])
     ]
+
+
+RESOLUTION_TEST: Final = "tests/laws/scaling_laws/test_exponents_resolution_limited.py"
+
+CLAIMS: Final[tuple[Claim, ...]] = (
+    Claim(
+        id="L7",
+        source=BAHRI,
+        summary="a Lipschitz loss of data on a d-dimensional manifold falls at least as D^(-1/d)",
+        statement="|f - f_D| ~ D^(-1/d) for a nearest neighbour, which attains the bound (theorem)",
+        conditions="the unit cube, d = 1..4, a smooth target, test points away from borders",
+        check=l7,
+        test=RESOLUTION_TEST,
+    ),
+    Claim(
+        id="L8",
+        source=BAHRI,
+        summary="a smooth loss doubles the exponent, a piecewise-linear model under it doubles it again",
+        statement="L ~ D^(-2/d) for a nearest neighbour, D^(-4/d) piecewise linear (estimates)",
+        conditions="as L7; mean square; linear interpolation on a triangulation",
+        check=l8,
+        test=RESOLUTION_TEST,
+    ),
+)

@@ -6,12 +6,14 @@ Settings of any spectrum, source, size, ridge and noise are drawn, and measured 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from powercount.derivations.scaling_laws import ridge
 from powercount.empirical.fit import jackknife
 from powercount.empirical.scaling_laws.features import target_losses
+from powercount.ledger.claim import HERE, SPECTRA_TEST, Claim
 from powercount.ledger.finding import Evidence, from_estimate
 from powercount.ledger.runs import Rows, mean_of
 from powercount.ledger.spectra import CLOSEST, ONE_PERCENT, generator_at
@@ -121,3 +123,16 @@ def error_ratios(*, count: int, members: int, seed: int) -> list[list[float]]:
 def _weighted(rows: Rows) -> float:
     weights = rows[:, 1] ** -2
     return float((rows[:, 0] * weights).sum() / weights.sum())
+
+
+CLAIMS: Final[tuple[Claim, ...]] = (
+    Claim(
+        id="L12",
+        source=HERE,
+        summary="any spectrum, target, ridge and noise has its test error in one closed set of equations",
+        statement="E = (g - kappa_1 g' kappa_2' + s2)/(1 - gamma_1)",
+        conditions="240 drawn settings: sizes 24 to 190 at least 8 apart, capacity 1.25 to 3, source 1.2 to 4",
+        check=l12,
+        test=SPECTRA_TEST,
+    ),
+)

@@ -25,9 +25,9 @@ from powercount.empirical.scaling_laws.features import (
     projection_losses,
     white_losses,
 )
+from powercount.ledger.claim import BAHRI, DYNAMICAL, SPECTRA_TEST, Claim
 from powercount.ledger.finding import Evidence, Number, from_estimate
 from powercount.ledger.runs import Rows, exact, mean, mean_of, next_order, slope_expected, slope_of
-from powercount.ledger.width import l3_network
 from powercount.studies.study import Study
 
 OVER_SIZE: Final = 1.0
@@ -191,64 +191,6 @@ def l2(study: Study) -> list[Evidence]:
     return found
 
 
-def excesses(study: Study, *, of_samples: bool) -> Rows:
-    """(L(D, P) - L(m))/L(m) on the same directions of the smaller kind, (members, gaps), with M - m - 1 = ``GAPS``."""
-    members, kind = 48 if study.quick else 192, "samples" if of_samples else "features"
-    name = f"excess over {kind}, m = {FEWER}, gaps {GAPS}, {members} members"
-    return np.asarray(study.cell(name, excess_rows, of_samples=of_samples, members=members, seed=study.seed))
-
-
-def excess_rows(*, of_samples: bool, members: int, seed: int) -> list[list[float]]:
-    """One member after the other, its excess at each gap."""
-    spectrum, rows = ridge.power_law(2, 256), []
-    for member in range(members):
-        generator = generator_at(seed, 4 + of_samples, member)
-        few = draws(1, FEWER, 256, generator)
-        many = draws(1, FEWER + 1 + GAPS[-1], 256, generator)
-        floor = one_sided_losses(spectrum, few)
-        row = []
-        for gap in GAPS:
-            more = many[:, : FEWER + 1 + gap]
-            pair = (more, few) if of_samples else (few, more)
-            row.append(float((white_losses(spectrum, *pair) / floor - 1)[0]))
-        rows.append(row)
-    return rows
-
-
-def _variance_limited(study: Study, *, of_samples: bool) -> list[Evidence]:
-    rows = excesses(study, of_samples=of_samples)
-    kept, limit = ("P", "D") if of_samples else ("D", "P")
-    condition = f"white target, a = 1, {kept} = {FEWER}"
-    return [
-        from_estimate(
-            slope_of(mean, rows, GAPS),
-            -1,
-            -int(spectra.variance_limited_exponent()),
-            part=f"slope of L(D, P) - L({kept}) against {limit} - {kept} - 1",
-            condition=condition,
-            rival=CLOSEST,
-        ),
-        from_estimate(
-            mean_of(rows[:, 2]),
-            FEWER / GAPS[2],
-            FEWER / GAPS[2],
-            part=f"(L(D, P) - L({kept}))/L({kept}) at {limit} - {kept} - 1 = {GAPS[2]}",
-            condition=condition,
-            rival=FEWER / GAPS[2] / 2,
-        ),
-    ]
-
-
-def l3(study: Study) -> list[Evidence]:
-    """With P fixed the loss approaches its limit in D as 1/D: exactly P/(D - P - 1) of it. A trained net's does too."""
-    return [*_variance_limited(study, of_samples=True), *l3_network(study)]
-
-
-def l4(study: Study) -> list[Evidence]:
-    """With D fixed the loss approaches its limit in P as 1/P."""
-    return _variance_limited(study, of_samples=False)
-
-
 PAIRS: Final = ((32, 64), (64, 32), (24, 96), (96, 24), (64, 160), (160, 64))
 
 
@@ -354,3 +296,54 @@ def l14(study: Study) -> list[Evidence]:
         _source(study, "features", (source, capacity), -min(source - 1, 2 * capacity))
         for source, capacity in (WHITE, HARD, EASY)
     ]
+
+
+MALONEY: Final = "Maloney, Roberts and Sully (arXiv 2210.16859)"
+
+CLAIMS: Final[tuple[Claim, ...]] = (
+    Claim(
+        id="L1",
+        source=BAHRI,
+        summary="the data exponent of a kernel is that of its spectrum",
+        statement="eigenvalues k^(-(1 + a)), white target: L(D) ~ D^(-a), alpha_D = alpha_K",
+        conditions="a = 1/4, 1/2, 1, 2; D = 64..512; 2048 modes, the tail carried as ridge",
+        check=l1,
+        test=SPECTRA_TEST,
+    ),
+    Claim(
+        id="L2",
+        source=BAHRI,
+        summary="the feature exponent is that of the spectrum too, for samples and features exchange",
+        statement="L(P) ~ P^(-a), alpha_P = alpha_K; L(Z, G) = L(G, Z) sample by sample",
+        conditions="white target; identity for any spectrum, size and ridge; students of P = 32..128 on 4 P samples",
+        check=l2,
+        test=SPECTRA_TEST,
+    ),
+    Claim(
+        id="L11",
+        source=MALONEY,
+        summary="one law for data and features, symmetric in the two, up to the latent dimension",
+        statement="L(D, P) = m kappa_m (M - 1)/(M - m - 1), m the smaller, M the larger; 0 beyond the latent dimension",
+        conditions="white target, a = 1, 512 modes, three pairs of sizes and their mirror images; 48 modes beyond",
+        check=l11,
+        test=SPECTRA_TEST,
+    ),
+    Claim(
+        id="L13",
+        source=DYNAMICAL,
+        summary="source and capacity give the data exponent",
+        statement="lambda_k = k^(-b), lambda_k w_k^2 = k^(-a): L ~ D^(-min(a - 1, 2 b))",
+        conditions="(a, b) = (2, 2), (2, 3/2), (6, 3/2); D = 16..128, no ridge",
+        check=l13,
+        test=SPECTRA_TEST,
+    ),
+    Claim(
+        id="L14",
+        source=DYNAMICAL,
+        summary="the feature exponent is the data exponent",
+        statement="L ~ P^(-min(a - 1, 2 b)) as quoted; derived here P^(-min(a - 1, b))",
+        conditions="(a, b) = (2, 2), (2, 3/2), (6, 3/2); P = 16..128, infinitely many samples",
+        check=l14,
+        test=SPECTRA_TEST,
+    ),
+)

@@ -16,6 +16,7 @@ import numpy as np
 
 from powercount.derivations.scaling_laws import ridge, sphere
 from powercount.empirical.scaling_laws import kernels
+from powercount.ledger.claim import BAHRI, Claim
 from powercount.ledger.finding import Evidence, Number, from_estimate
 from powercount.ledger.runs import Rows, mean, slope_expected, slope_of
 from powercount.ledger.spectra import generator_at, size_allowance
@@ -69,3 +70,16 @@ def data_exponent(study: Study, kind: str, claimed: Number) -> Evidence:
 def l9(study: Study) -> list[Evidence]:
     """NNGP 3/m, NTK 1/m, on S^2."""
     return [data_exponent(study, kind, claimed) for kind, claimed in CLAIMED.items()]
+
+
+CLAIMS: Final[tuple[Claim, ...]] = (
+    Claim(
+        id="L9",
+        source=f"{BAHRI}, after Weyl and Kuehn",
+        summary="a kernel whose first odd power is t on an m-dimensional manifold has the data exponent t/m",
+        statement="ReLU networks on S^m: alpha_D = alpha_K = 3/m (NNGP kernel), 1/m (NTK)",
+        conditions="m = 2, uniform points, targets drawn from the kernel; D = 64..1024",
+        check=l9,
+        test="tests/laws/scaling_laws/test_exponents_arc_cosine_kernels.py",
+    ),
+)

@@ -26,6 +26,7 @@ from powercount.derivations.scaling_laws import ridge
 from powercount.derivations.scaling_laws.spread import ratio_at, ratio_here
 from powercount.empirical.scaling_laws import kernels
 from powercount.empirical.scaling_laws.features import draws
+from powercount.ledger.claim import Claim
 from powercount.ledger.digits import first_images, images_asked
 from powercount.ledger.finding import Evidence, Number, from_estimate, from_side
 from powercount.ledger.runs import Rows, mean, slope_expected, slope_of
@@ -143,3 +144,19 @@ def l24(study: Study) -> list[Evidence]:
             )
         )
     return found
+
+
+ELSHARKAWY: Final = "Elsharkawy, Kahn and Hooberman (arXiv 2503.05938)"
+
+CLAIMS: Final[tuple[Claim, ...]] = (
+    Claim(
+        id="L24",
+        source=ELSHARKAWY,
+        summary="the spread of the test loss over initializations is a fixed share of its mean",
+        statement="sigma/mu ~ D^0 at large D; derived here D^(-e), e = 2 b + 1 - a held between 0 and 1/2",
+        conditions="infinite width: kernels k^(-b), starts k^(-a), e = 0, 1/4, 1/2, D = 16..128; digits under NTK, "
+        "D = 32..512",
+        check=l24,
+        test="tests/laws/scaling_laws/test_exponents_loss_spread.py",
+    ),
+)

@@ -34,6 +34,7 @@ from powercount.empirical.dynamics.equivalence import output_difference
 from powercount.empirical.dynamics.spectral import spectral_along_width
 from powercount.empirical.fit import fit_slope, least_squares_weights
 from powercount.finite_size import FiniteSize
+from powercount.ledger.claim import ONE_STEP_TEST, TP4, Claim
 from powercount.ledger.exponents import HALF, conditions, sweep_of, verdicts
 from powercount.ledger.finding import Evidence, from_estimate, from_verdict
 from powercount.ledger.runs import exact
@@ -221,3 +222,46 @@ def _two_norms(recipe: Recipe, role: str, sweep: Sweep, squares: dict[str, NDArr
             allowance=allowance,
         ),
     ]
+
+
+EVERETT_ET_AL: Final = "Everett et al. (arXiv 2407.05872)"
+SPECTRAL_CONDITION: Final = "arXiv 2310.17813"
+
+CLAIMS: Final[tuple[Claim, ...]] = (
+    Claim(
+        id="C23",
+        source=TP4,
+        summary="one exponent r decides between feature learning and a kernel",
+        statement="feature-update ~ n^(-r), r = 0 under muP, 1/2 under SP and NTK",
+        conditions="three printed, eight drawn stable parametrizations; relu on digits, tanh on Gaussian inputs; SGD",
+        check=c23,
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C24",
+        source=EVERETT_ET_AL,
+        summary="each parametrization has rates under which every layer moves by order one",
+        statement="own-update of every role ~ n^0 under SP, NTK, muP, MFP with the printed rates, full alignment",
+        conditions="the rows of SGD; those of Adam are not measured; relu on digits, tanh on Gaussian inputs",
+        check=c24,
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C25",
+        source=TP4,
+        summary="multiplier, initialization and rate trade against each other without any effect",
+        statement="equal trajectories under (a, b, c) -> (a + theta, b - theta, c - 2 theta)",
+        conditions="SGD, five steps in float64, theta drawn; the rules of Adam and Adafactor are not measured",
+        check=c25,
+        test=ONE_STEP_TEST,
+    ),
+    Claim(
+        id="C28",
+        source=SPECTRAL_CONDITION,
+        summary="feature learning is a condition on spectral norms",
+        statement="|m W|_2, |m dW|_2 ~ sqrt(n_out/n_in) for every role",
+        conditions="muP (coordinates B), depth-mup (coordinates A); relu on digits, tanh on Gaussian inputs; SGD",
+        check=c28,
+        test=ONE_STEP_TEST,
+    ),
+)

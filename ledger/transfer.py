@@ -27,6 +27,7 @@ from powercount.derivations.recipe import LOSSES
 from powercount.empirical.dynamics.rates import RATES, depth_slope
 from powercount.empirical.dynamics.transfer import MODES, Moving
 from powercount.empirical.fit import Estimate
+from powercount.ledger.claim import ABSTRACT, ALONE, HERE, INFERRED, NFD, TP6, V1_ONLY, Claim
 from powercount.ledger.finding import Evidence, from_estimate, from_side
 from powercount.studies.study import Study
 from powercount.studies.transfer import Setting, TransferRow, transfer_row
@@ -197,3 +198,54 @@ def c29(study: Study) -> list[Evidence]:
             _falling(outside.slope("best", least), "slope of the best loss, phi(W h)", condition, predicted="0")
         )
     return found
+
+
+CLAIMS: Final[tuple[Claim, ...]] = (
+    Claim(
+        id="C18",
+        source=TP6,
+        summary="with one-layer blocks the best SGD rate does not move with depth",
+        statement="best rate ~ L^0 under depth-mup, k = 1 (Adam: L^(-1/2)); Tensor Programs VI, table 1",
+        conditions="tanh on 32 digits, 20 steps, width 64, L = 2 to 64; both losses; every matrix, and hidden alone",
+        check=c18,
+        test=ALONE,
+    ),
+    Claim(
+        id="C19",
+        source=TP6,
+        summary="with two-layer blocks the best rate shifts with depth",
+        statement="the slope of the best rate against log L is not 0 under depth-mup, k = 2; Tensor Programs VI, 9.1",
+        conditions="as C18, at a branch multiplier of 1: the source sweeps the multiplier as well, which is not done",
+        check=c19,
+        test=ALONE,
+    ),
+    Claim(
+        id="C20",
+        source=HERE,
+        summary="sqrt(L) on the first internal rate makes the best hidden rate fall",
+        statement="best rate ~ L^(-1/2) under depth-mup-sqrt, input and readout frozen or at a fixed rate",
+        conditions="as C18; by the rate of equal progress and by the best rate",
+        check=c20,
+        test=ALONE,
+        marks=(INFERRED,),
+    ),
+    Claim(
+        id="C21",
+        source=NFD,
+        summary="the corrected rule transfers the best rate across depth and makes deeper nets better",
+        statement="best rate ~ L^0 and the best train loss falls with L, under depth-mup-sqrt, every matrix moving",
+        conditions="as C18; among runs that never rose above their start, and among all runs by their last loss",
+        check=c21,
+        test=ALONE,
+        marks=(V1_ONLY, INFERRED, ABSTRACT),
+    ),
+    Claim(
+        id="C29",
+        source=TP6,
+        summary="blocks W phi(h) gain nothing from depth past eight, where blocks phi(W h) still do",
+        statement="the slope of the best train loss against log L past 8: 0 for W phi(h), below 0 for phi(W h)",
+        conditions="as C18, every matrix; the source trains far longer, on CIFAR-10",
+        check=c29,
+        test=ALONE,
+    ),
+)

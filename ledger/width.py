@@ -19,6 +19,7 @@ from powercount.derivations.scaling_laws import averages
 from powercount.derivations.scaling_laws.width import bias_exponent, excess_exponent, variance_exponent
 from powercount.empirical.scaling_laws.sampling import losses
 from powercount.empirical.scaling_laws.width import divided, outputs
+from powercount.ledger.claim import BAHRI, HERE, SECOND_HAND, Claim
 from powercount.ledger.finding import Evidence, Number, from_estimate
 from powercount.ledger.runs import Rows, mean, next_order, slope_of
 from powercount.studies.study import Study
@@ -209,3 +210,39 @@ def l3_network(study: Study) -> list[Evidence]:
     """L3 on a network trained on D samples of a finite population: its mean loss exceeds the population's by 1/D."""
     readings = ("by halves",) if study.quick else ("by halves", "exact limit")
     return [on_samples(study, reading, claimed=-1) for reading in readings]
+
+
+NARROW: Final = "Vyas et al. (arXiv 2305.18411); Bordelon and Pehlevan (arXiv 2304.03408)"
+WIDTH_TEST: Final = "tests/laws/scaling_laws/test_exponents_width_variance.py"
+NARROW_TEST: Final = "tests/laws/scaling_laws/test_exponents_finite_width_and_data.py"
+
+CLAIMS: Final[tuple[Claim, ...]] = (
+    Claim(
+        id="L5",
+        source=BAHRI,
+        summary="a wide network is variance-limited in its width",
+        statement="Var over initializations of a trained f - f_0 ~ 1/n",
+        conditions="one hidden layer, tanh, 24 points on a sphere, 20 steps; NTK and muP; n = 64..1024",
+        check=l5,
+        test=WIDTH_TEST,
+    ),
+    Claim(
+        id="L6",
+        source=HERE,
+        summary="under NTK a network that is not centred keeps the variance of its start",
+        statement="Var over initializations of a trained f ~ n^0",
+        conditions="as L5, NTK, f in place of f - f_0",
+        check=l6,
+        test=WIDTH_TEST,
+    ),
+    Claim(
+        id="L20",
+        source=NARROW,
+        summary="narrow networks exceed the loss of the infinite one by 1/n; an ensemble of them keeps a bias of 1/n",
+        statement="E L(n) - L(infinity) ~ 1/n; E f_n - f_infinity ~ 1/n, whose square is n^(-2)",
+        conditions="L5's nets, centred, 5 steps at half the rate; n = 64..512 of 1024 units; limits off by halves",
+        check=l20,
+        test=NARROW_TEST,
+        marks=(SECOND_HAND,),
+    ),
+)

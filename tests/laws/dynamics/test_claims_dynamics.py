@@ -10,8 +10,9 @@ from fractions import Fraction
 import pytest
 
 from powercount.ledger.claim import ABSTRACT, ALONE, NFD
-from powercount.ledger.coupling import ADVANCED, OUTPUT, gap_slope, reading, sweep
+from powercount.ledger.coupling import ADVANCED, OUTPUT, reading, sweep
 from powercount.ledger.finding import from_estimate, judgement
+from powercount.ledger.independence import gap_slope
 from powercount.ledger.record import recorded
 from powercount.ledger.register import CLAIMS, claim_named
 from powercount.ledger.runs import ratio_of_means
@@ -34,7 +35,7 @@ def study(tmp_path_factory):
 
 def measured(name, study, powercount_laws):
     """The evidence of a quick measurement, noted piece by piece."""
-    evidence = claim_named(name).evidence(study)
+    evidence = claim_named(name).check(study)
     for each in evidence:
         powercount_laws.note(
             f"{name}, {each.condition}",

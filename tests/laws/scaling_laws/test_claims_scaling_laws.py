@@ -9,7 +9,7 @@ from powercount.ledger.record import recorded
 from powercount.ledger.register import CLAIMS, claim_named
 from powercount.studies.study import Study
 
-QUICK = tuple(claim.id for claim in CLAIMS if claim.check.split(":")[0] in ("spectra", "ridge", "width", "resolution"))
+QUICK = tuple(claim.id for claim in CLAIMS if claim.family in ("spectra", "variance", "ridge", "width", "resolution"))
 
 
 def test_there_are_claims_to_measure():
@@ -20,7 +20,7 @@ def test_there_are_claims_to_measure():
 @pytest.mark.parametrize("name", QUICK)
 def test_a_quick_measurement_gives_the_recorded_verdict(name, powercount_laws):
     """The verdict computed from fewer seeds and sizes is the one in the record."""
-    evidence = claim_named(name).evidence(Study(quick=True))
+    evidence = claim_named(name).check(Study(quick=True))
     found = judgement(evidence)
     powercount_laws.note(f"claim {name}", f"{found}, {len(evidence)} pieces of evidence")
     assert found == recorded()[name]["verdict"], [each.as_row() for each in evidence if each.outcome != "AGREES"]

@@ -23,8 +23,9 @@ from powercount.empirical.scaling_laws.flow import (
     ripple,
 )
 from powercount.ledger import learning
+from powercount.ledger.compute import compute_slope
 from powercount.ledger.finding import from_estimate, judgement
-from powercount.ledger.learning import EARLY, EASY, HARD, LATE, compute_slope, exponent, flows, gap, local_slope
+from powercount.ledger.learning import EARLY, EASY, HARD, LATE, exponent, flows, gap, local_slope
 from powercount.ledger.register import CLAIMS
 from powercount.studies.study import Study
 
@@ -130,11 +131,11 @@ def test_twin_of_the_compute_optimal_exponent():
 
 
 @pytest.mark.parametrize(
-    "claim", [each for each in CLAIMS if each.check.startswith("learning:")], ids=lambda claim: claim.id
+    "claim", [each for each in CLAIMS if each.family in ("learning", "compute")], ids=lambda claim: claim.id
 )
 def test_claims_are_confirmed(claim, powercount_laws):
     """Every claim of the register, in its quick version, holds under all its conditions."""
-    evidence = claim.evidence(Study(quick=True, seed=5))
+    evidence = claim.check(Study(quick=True, seed=5))
     worst = max(evidence, key=lambda each: abs(each.measured - each.expected))
     powercount_laws.note(
         claim.id, f"{len(evidence)} numbers; furthest: {worst.part}: {worst.measured:.5g}, {worst.expected:.5g}"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from powercount.derivations.scaling_laws import lasso as derived
 from powercount.empirical.scaling_laws.lasso import minimizers, problem, trained_net
-from powercount.ledger import lasso
+from powercount.ledger import lasso, peak
 from powercount.ledger.finding import from_estimate, judgement
 from powercount.ledger.lasso import CLOSEST, Problem
 from powercount.ledger.record import recorded
@@ -78,11 +78,11 @@ def test_twin_state_evolution_alone_is_seen():
     assert judged(rows / alone, left) == "CONTRADICTS"
 
 
-@pytest.mark.parametrize("name", [claim.id for claim in CLAIMS if claim.check.startswith("lasso:")])
+@pytest.mark.parametrize("name", [claim.id for claim in CLAIMS if claim.family in ("lasso", "peak")])
 def test_a_quick_measurement_gives_the_recorded_verdict(name, study, powercount_laws):
     """The verdict computed from fewer members and sizes is the one in the record."""
     (claim,) = (claim for claim in CLAIMS if claim.id == name)
-    evidence = claim.evidence(study)
+    evidence = claim.check(study)
     found = judgement(evidence)
     powercount_laws.note(f"claim {name}", f"{found}, {len(evidence)} pieces of evidence")
     assert found == recorded()[name]["verdict"], [each.as_row() for each in evidence if each.outcome != "AGREES"]
@@ -99,16 +99,16 @@ def test_twins_of_the_best_rate(study):
 
 def test_twins_of_the_peak(study):
     """lambda^(-1/2), the peak of ridge, and one at n/d = 1 + 2 s alpha are contradicted."""
-    found, _ = lasso.on_the_peak(study, Fraction(1, 2))
+    found, _ = peak.on_the_peak(study, Fraction(1, 2))
     assert found.outcome == "CONTRADICTS"
-    assert lasso.limit_of_the_peak(2 * (2 / np.pi) ** 0.5)[-1].outcome == "CONTRADICTS"
+    assert peak.limit_of_the_peak(2 * (2 / np.pi) ** 0.5)[-1].outcome == "CONTRADICTS"
 
 
 def test_twins_beyond_the_peak(study):
     """d/n^2, and twice least squares' risk, are contradicted."""
-    found, _ = lasso.after_the_peak(study, Fraction(2))
+    found, _ = peak.after_the_peak(study, Fraction(2))
     assert found.outcome == "CONTRADICTS"
-    assert lasso.best_beyond(2).outcome == "CONTRADICTS"
+    assert peak.best_beyond(2).outcome == "CONTRADICTS"
 
 
 @settings(max_examples=10)

@@ -6,7 +6,8 @@ import pytest
 
 from powercount.ledger.finding import from_estimate
 from powercount.ledger.runs import mean, mean_of, slope_of
-from powercount.ledger.spectra import CLOSEST, FEWER, GAPS, excesses
+from powercount.ledger.spectra import CLOSEST, FEWER, GAPS
+from powercount.ledger.variance import excesses
 from powercount.studies.study import Study
 
 STUDY = Study(quick=True, seed=11)
