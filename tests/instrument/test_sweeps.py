@@ -13,7 +13,7 @@ from powercount.empirical.design import Sweep
 from powercount.empirical.ensemble import draw_ensemble
 from powercount.empirical.fit import fit_slope
 from powercount.empirical.nets import member_squares
-from powercount.empirical.sweep import measure
+from powercount.empirical.sweep import PAIRED, measure
 
 RECIPE = named_recipe("depth-mup", activation="tanh")
 WIDTH = Sweep(axis="width", sizes=(8, 16, 32), fixed=2, seeds=4, most_seeds=512, data="gaussian")
@@ -58,3 +58,12 @@ def test_what_leaves_float32_is_computed_in_float64():
     here, there = (measure(recipe, [observable], sweep)[observable] for recipe in (RECIPE, slow))
     assert there.state == "measured"
     assert abs(there.slope - here.slope + 20) < 0.1  # without logits the error signal is another one, alike at every n
+
+
+def test_pairs_are_added_where_they_help_and_no_further():
+    """What is out of reach of the first-order response asks for few pairs; what pairs alone leave wide, for more."""
+    share, never = observable_named("feature-update", 2), observable_named("feature-update@readout", 2)
+    slow = replace(WIDTH, seeds=64, most_seeds=64, steps=2, rate=0.001, examples=1, half_width=1e-9)
+    # The stream does not read the readout: a zero whose seeds are the pairs.
+    assert measure(RECIPE, [share, never], slow)[never].seeds == PAIRED < 64
+    assert measure(RECIPE, [share, never], replace(slow, rate=3.0))[never].seeds == 64
