@@ -44,7 +44,8 @@ class Evidence:
     """One number of a claim beside its measurement.
 
     ``claimed`` is what the source says, ``predicted`` what the derivations here give, ``expected`` that
-    prediction at the finite sizes that were measured; ``low`` and ``high`` bound the 95 % interval.
+    prediction at the finite sizes that were measured; ``low`` and ``high`` bound the 95 % interval. ``twins`` are what
+    the same measurement says of the claimed number moved by its rival, down and up; none where a side is claimed.
     """
 
     part: str
@@ -56,6 +57,7 @@ class Evidence:
     low: float
     high: float
     outcome: Outcome
+    twins: tuple[Outcome, ...] = ()
 
     def as_row(self) -> EvidenceRow:
         """As plain data, ready for JSON."""
@@ -83,10 +85,12 @@ def from_verdict(verdict: Verdict, claimed: Fraction | int, *, part: str, condit
     ``verdict`` must have been judged with a rival no further away than the claim's own exponent.
     """
     derived = verdict.prediction.along(verdict.measurement.sweep.axis)
-    same = derived is not None and Fraction(str(derived)) == Fraction(claimed)
-    outcome: Outcome = verdict.outcome
-    if not same:
-        outcome = "CONTRADICTS" if verdict.outcome == "AGREES" else "UNDECIDED"
+
+    def says(power: Fraction) -> Outcome:
+        if derived is not None and Fraction(str(derived)) == power:
+            return verdict.outcome
+        return "CONTRADICTS" if verdict.outcome == "AGREES" else "UNDECIDED"
+
     low, high = verdict.measurement.interval(REPORTED)
     return Evidence(
         part=part,
@@ -97,7 +101,8 @@ def from_verdict(verdict: Verdict, claimed: Fraction | int, *, part: str, condit
         measured=verdict.measurement.slope,
         low=low,
         high=high,
-        outcome=outcome,
+        outcome=says(Fraction(claimed)),
+        twins=tuple(says(claimed + shift) for shift in (-RIVAL, RIVAL)),
     )
 
 
@@ -122,7 +127,10 @@ def from_estimate(
     """
     here = float(predicted) if expected is None else expected
     at_these_sizes = float(claimed) + (here - float(predicted) if of_limit else 0)
-    decision = decide(estimate, Limit(value=at_these_sizes, allowance=allowance, rival=rival))
+
+    def says(value: float) -> Outcome:
+        return decide(estimate, Limit(value=value, allowance=allowance, rival=rival)).outcome
+
     shown = estimate.interval(REPORTED)
     return Evidence(
         part=part,
@@ -133,7 +141,8 @@ def from_estimate(
         measured=estimate.value,
         low=shown[0],
         high=shown[1],
-        outcome=decision.outcome,
+        outcome=says(at_these_sizes),
+        twins=tuple(says(at_these_sizes + shift) for shift in (-rival, rival)),
     )
 
 

@@ -66,4 +66,4 @@ def test_pairs_are_added_where_they_help_and_no_further():
     slow = replace(WIDTH, seeds=64, most_seeds=64, steps=2, rate=0.001, examples=1, half_width=1e-9)
     # The stream does not read the readout: a zero whose seeds are the pairs.
     assert measure(RECIPE, [share, never], slow)[never].seeds == PAIRED < 64
-    assert measure(RECIPE, [share, never], replace(slow, rate=3.0))[never].seeds == 64
+    assert measure(RECIPE, [share, never], replace(slow, rate=0.5))[never].seeds == 64

@@ -6,7 +6,7 @@ one that asks for ``growing_case`` is run where it has none along depth.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
@@ -19,6 +19,7 @@ from powercount.derivations.predict import derive
 from powercount.derivations.recipe import AXES, Axis, Kind, Observable, Optimizer, Recipe, observables
 from powercount.empirical.sweep import Measurement, measure
 from powercount.finite_size import FiniteSize
+from powercount.ledger.finding import Evidence
 from powercount.recipes import default_sweep, targets
 
 
@@ -90,6 +91,18 @@ def measured() -> Measured:
         return measure(case.recipe, wanted, sweep, half_widths)
 
     return measure_case
+
+
+@pytest.fixture
+def twins() -> Callable[[Iterable[Evidence]], None]:
+    """The twin of every number a claim gives: moved by its rival, what the measurement agrees with is contradicted."""
+
+    def hold(evidence: Iterable[Evidence]) -> None:
+        for each in evidence:
+            if each.twins and each.outcome == "AGREES":
+                assert each.twins == ("CONTRADICTS", "CONTRADICTS"), each
+
+    return hold
 
 
 @pytest.fixture

@@ -46,12 +46,13 @@ def measured(name, study, powercount_laws):
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_a_quick_measurement_gives_the_verdict(name, study, powercount_laws):
+def test_a_quick_measurement_gives_the_verdict(name, study, powercount_laws, twins):
     """One layer's coupling vanishes, its sum over depth does not, whatever is trained and wherever the activation is.
 
     Only through covariances does the output's first step agree. The verdict is the one in the record.
     """
     evidence = measured(name, study, powercount_laws)
+    twins(evidence)
     assert judgement(evidence) == FOUND.get(name, "confirmed")
     assert recorded()[name]["verdict"] == judgement(evidence)
 

@@ -25,9 +25,10 @@ VERDICT = dict.fromkeys((*CONFIRMED, *CONFIRMED_IN_WIDTH), "confirmed") | dict.f
 
 
 @pytest.mark.parametrize("name", VERDICT)
-def test_claim_has_the_verdict_found_for_it(name, powercount_laws):
+def test_claim_has_the_verdict_found_for_it(name, powercount_laws, twins):
     """Derive, measure and judge the claim on its quick sizes."""
     evidence = claim_named(name).check(Study(quick=True))
+    twins(evidence)
     found = judgement(evidence)
     powercount_laws.note(f"claim {name}", f"{found}, {len(evidence)} pieces of evidence")
     assert found == VERDICT[name], [each.as_row() for each in evidence if each.outcome != "AGREES"]

@@ -18,9 +18,10 @@ def test_there_are_claims_to_measure():
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_a_quick_measurement_gives_the_recorded_verdict(name, powercount_laws):
+def test_a_quick_measurement_gives_the_recorded_verdict(name, powercount_laws, twins):
     """The verdict computed from fewer seeds and sizes is the one in the record."""
     evidence = claim_named(name).check(Study(quick=True))
+    twins(evidence)
     found = judgement(evidence)
     powercount_laws.note(f"claim {name}", f"{found}, {len(evidence)} pieces of evidence")
     assert found == recorded()[name]["verdict"], [each.as_row() for each in evidence if each.outcome != "AGREES"]

@@ -133,9 +133,10 @@ def test_twin_of_the_compute_optimal_exponent():
 @pytest.mark.parametrize(
     "claim", [each for each in CLAIMS if each.family in ("learning", "compute")], ids=lambda claim: claim.id
 )
-def test_claims_are_confirmed(claim, powercount_laws):
+def test_claims_are_confirmed(claim, powercount_laws, twins):
     """Every claim of the register, in its quick version, holds under all its conditions."""
     evidence = claim.check(Study(quick=True, seed=5))
+    twins(evidence)
     worst = max(evidence, key=lambda each: abs(each.measured - each.expected))
     powercount_laws.note(
         claim.id, f"{len(evidence)} numbers; furthest: {worst.part}: {worst.measured:.5g}, {worst.expected:.5g}"

@@ -79,10 +79,11 @@ def test_twin_state_evolution_alone_is_seen():
 
 
 @pytest.mark.parametrize("name", [claim.id for claim in CLAIMS if claim.family in ("lasso", "peak")])
-def test_a_quick_measurement_gives_the_recorded_verdict(name, study, powercount_laws):
+def test_a_quick_measurement_gives_the_recorded_verdict(name, study, powercount_laws, twins):
     """The verdict computed from fewer members and sizes is the one in the record."""
     (claim,) = (claim for claim in CLAIMS if claim.id == name)
     evidence = claim.check(study)
+    twins(evidence)
     found = judgement(evidence)
     powercount_laws.note(f"claim {name}", f"{found}, {len(evidence)} pieces of evidence")
     assert found == recorded()[name]["verdict"], [each.as_row() for each in evidence if each.outcome != "AGREES"]
