@@ -21,33 +21,41 @@ from powercount.derivations.scale import Scale, product
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meeting:
-    """One matrix at its step: its powers, the gradient |delta| that reaches it, and <z, z> of the vector it reads.
+    """One matrix at its step: its powers, the gradient |delta| that reaches it, and the vector z it reads.
 
-    ``letters`` and ``signal`` are symbols for m, lambda and for |delta|; ``square`` the symbol of <z, z>, which
-    has its own space in front; ``keys`` names the steps of the chain that the gradient comes from.
+    ``size`` is |z| and ``coordinates`` how many it has, as far as powers go. ``letters`` and ``signal`` are symbols for
+    m, lambda and for |delta|; ``square`` and ``sum`` those of <z, z> and |z|_1, with their own space in front; ``keys``
+    names the steps of the chain that the gradient comes from.
     """
 
     role: SymbolicRole
     delta: Scale
-    inner: Scale
+    size: Scale
+    coordinates: Scale
     letters: tuple[str, str]
     signal: str
     square: str
+    sum: str
     keys: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What a step of one optimizer is: the size of the own update, its formula, why, and which steps it rests on."""
+    """What a step of one optimizer is: the size of the own update, its formula, why, and which steps it rests on.
+
+    ``step`` says what the step is, ``meets`` what it makes of a z of n coordinates, ``fixed`` of the input's.
+    """
 
     size: Callable[[Meeting], Scale]
     formula: Callable[[Meeting], str]
     step: str
+    meets: str
+    fixed: str
     parents: Callable[[Meeting], tuple[str, ...]]
 
 
 def _sgd_size(met: Meeting) -> Scale:
-    return product(met.role.multiplier**2, met.role.learning_rate, met.delta, met.inner)
+    return product(met.role.multiplier**2, met.role.learning_rate, met.delta, met.coordinates, met.size**2)
 
 
 def _sgd_formula(met: Meeting) -> str:
@@ -59,6 +67,8 @@ SGD: Final = Rule(
     size=_sgd_size,
     formula=_sgd_formula,
     step="the SGD step is -lambda m delta z^T",
+    meets="<z, z> = n |z|^2 (lemma aligned)",
+    fixed="<x, x>/d of order one",
     parents=lambda met: met.keys,
 )
 RULES: Final[dict[str, Rule]] = {"sgd": SGD}

@@ -91,10 +91,12 @@ def updates(
         met = Meeting(
             role=roles[f"hidden{j}"],
             delta=chain.scale(f"backward:{j}"),
-            inner=product(aligned, incoming**2),
+            size=incoming,
+            coordinates=aligned,
             letters=(f"m_{j}", rf"\lambda_{j}"),
             signal=rf"|\delta_{j}|",
             square=rf"\;n\,|z_{j}|^2",
+            sum=rf"\;n\,|z_{j}|",
             keys=(f"backward:{j}",),
         )
         chain.add(
@@ -102,8 +104,8 @@ def updates(
                 key=f"own-update:{j}",
                 symbol=rf"|m_{j}\,\Delta W_{j}\,z_{j}|",
                 formula=rule.formula(met),
-                because=f"{rule.step}, and it meets the z it was made from: <z, z> = n |z|^2 "
-                f"(lemma aligned), with |z_{j}| = {'|h|' if j == 1 else f'|y_{j - 1}|'}",
+                because=f"{rule.step}, and it meets the z it was made from: {rule.meets}, "
+                f"with |z_{j}| = {'|h|' if j == 1 else f'|y_{j - 1}|'}",
                 scale=rule.size(met),
                 parents=("stream", *rule.parents(met), *gain_keys(1, j - 1), *below),
                 source="arXiv 2512.21075 (first internal layer of a two-layer block); Tensor Programs VI, section 9",
@@ -112,10 +114,12 @@ def updates(
     met = Meeting(
         role=roles["input"],
         delta=product(error, gradient),
-        inner=ONE,
+        size=ONE,
+        coordinates=ONE,
         letters=("m_{in}", r"\lambda_{in}"),
         signal=r"\chi\,g",
         square=r"\;|x|^2/d",
+        sum=r"\;|x|_1/\sqrt d",
         keys=("error", slope_of_output),
     )
     chain.add(
@@ -123,7 +127,7 @@ def updates(
             key="own-update:input",
             symbol=r"|m_{in}\,\Delta W_{in}\,x|/\sqrt d",
             formula=rule.formula(met),
-            because="the same with <x, x>/d of order one",
+            because=f"the same with {rule.fixed}",
             scale=rule.size(met),
             parents=rule.parents(met),
         )
@@ -131,10 +135,12 @@ def updates(
     met = Meeting(
         role=roles["readout"],
         delta=error,
-        inner=product(aligned, stream**2),
+        size=stream,
+        coordinates=aligned,
         letters=("m_{out}", r"\lambda_{out}"),
         signal=r"\chi",
         square=r"\;n\,|h_L|^2",
+        sum=r"\;n\,|h_L|",
         keys=("error",),
     )
     chain.add(
