@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sympy import Max, Rational, Symbol, simplify
+from sympy import Integer, Max, Rational, Symbol, simplify
 
 from powercount.derivations.forward import ALPHA, power_symbol, powers_of
 from powercount.derivations.limits import limit_exponent
@@ -71,6 +71,10 @@ def test_what_an_update_is_made_from_counts_twice():
     assert {key: chain.scale(key).width.coeff(start) for key in sizes} == sizes
     assert chain.scale("own-update:2").width.coeff(power_symbol("hidden1", "init_std", "width")) == 2
     assert chain.scale("own-update:input").width.coeff(power_symbol("input", "multiplier", "width")) == 2
+    # What n coordinates add by themselves: n to the readout's own update, nothing to the input's, of 64.
+    for role, below, power in (("readout", ("error",), 1), ("input", ("error", "gradient"), 0)):
+        width = chain.scale(f"own-update:{role}").width - sum(chain.scale(key).width for key in below)
+        assert width.xreplace(dict.fromkeys(width.free_symbols, Integer(0))) == power
 
 
 def test_the_error_signal_of_the_squared_loss_is_as_large_as_the_output():
