@@ -64,7 +64,7 @@ def pytest_report_header(config: pytest.Config) -> str:
 @pytest.fixture(scope="session", autouse=True)
 def single_thread() -> None:
     """One thread in every worker process."""
-    from powercount.threads import one_thread
+    from powercount.door.threads import one_thread
 
     one_thread()
 

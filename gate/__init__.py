@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from powercount.derivations.recipe import Role as Role
     from powercount.derivations.recipe import observable_named as observable_named
     from powercount.derivations.recipe import observables as observables
+    from powercount.door.recipe_file import read_recipe as read_recipe
     from powercount.empirical.design import Sweep as Sweep
     from powercount.empirical.network import build as build
     from powercount.empirical.sweep import Measurement as Measurement
     from powercount.empirical.sweep import measure as measure
-    from powercount.recipe_file import read_recipe as read_recipe
     from powercount.recipes import verify as verify
     from powercount.verdict import Verdict as Verdict
     from powercount.verdict import judge as judge
@@ -56,7 +56,7 @@ _HOME: Final = {
     "named_recipe": "derivations.named",
     "observable_named": "derivations.recipe",
     "observables": "derivations.recipe",
-    "read_recipe": "recipe_file",
+    "read_recipe": "door.recipe_file",
     "verify": "recipes",
 }
 __all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604 - the table above is the one list of names

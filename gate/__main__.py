@@ -30,7 +30,7 @@ from powercount.derivations.recipe import (
     observable_named,
     observables,
 )
-from powercount.door import (
+from powercount.door.entry import (
     AGREES,
     BAD_INPUT,
     CONTRADICTS,
@@ -114,7 +114,7 @@ def recipe_asked(text: str, given: argparse.Namespace) -> Recipe:
     if text in NAMED:
         made = named_recipe(text, layers=2 if given.layers is None else given.layers)
     elif text.endswith(".toml") or os.path.exists(text):
-        from powercount.recipe_file import read_recipe
+        from powercount.door.recipe_file import read_recipe
 
         made = read_recipe(text)
         if given.layers is not None:
@@ -191,13 +191,13 @@ def show_derivation(given: argparse.Namespace) -> int:
 
 def show_measurement(given: argparse.Namespace) -> int:
     """Slopes, with no judgement."""
+    from powercount.door.forecast import announce, sweeps
+    from powercount.door.report import print_table, progress_on_terminal
+    from powercount.door.table import interval, number
+    from powercount.door.threads import one_thread
     from powercount.empirical.nets import check_memory
     from powercount.empirical.sweep import measure
-    from powercount.forecast import announce, sweeps
     from powercount.recipes import check_gentle, gentle
-    from powercount.report import print_table, progress_on_terminal
-    from powercount.table import interval, number
-    from powercount.threads import one_thread
 
     recipe = recipe_asked(given.recipe, given)
     wanted = observables_asked(given.observable, recipe)
@@ -231,12 +231,12 @@ def show_measurement(given: argparse.Namespace) -> int:
 
 def show_verdicts(given: argparse.Namespace) -> int:
     """Derive, measure, judge; name the suspect where something contradicts."""
+    from powercount.door.forecast import announce, sweeps
+    from powercount.door.report import print_suspects, print_verdicts, progress_on_terminal
+    from powercount.door.threads import one_thread
     from powercount.empirical.nets import check_memory
     from powercount.explain import explain
-    from powercount.forecast import announce, sweeps
     from powercount.recipes import verify_axis
-    from powercount.report import print_suspects, print_verdicts, progress_on_terminal
-    from powercount.threads import one_thread
 
     recipe = recipe_asked(given.recipe, given)
     against = recipe if given.against is None else recipe_asked(given.against, given)

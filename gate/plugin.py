@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from powercount.table import VERDICT_HEADER, verdict_cells
+from powercount.door.table import VERDICT_HEADER, verdict_cells
 
 if TYPE_CHECKING:
     from powercount.decide import Outcome

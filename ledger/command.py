@@ -70,8 +70,8 @@ def claims_asked(names: Sequence[str]) -> tuple[Claim, ...]:
 
 def print_ledger(rows: Sequence[FindingRow]) -> None:
     """The table of claims."""
-    from powercount.report import print_table
-    from powercount.table import interval, number
+    from powercount.door.report import print_table
+    from powercount.door.table import interval, number
 
     cells = [
         (
@@ -91,7 +91,7 @@ def print_ledger(rows: Sequence[FindingRow]) -> None:
 
 def print_findings(rows: Sequence[FindingRow]) -> None:
     """Every piece of evidence of the claims measured."""
-    from powercount.report import print_table
+    from powercount.door.report import print_table
 
     for row in rows:
         marks = f" ({'; '.join(row['marks'])})" if row["marks"] else ""
@@ -110,7 +110,7 @@ def show_claims(given: argparse.Namespace) -> int:
         else:
             print_ledger(rows)
         return AGREES
-    from powercount.forecast import announce, ledger
+    from powercount.door.forecast import announce, ledger
 
     asked = claims_asked(given.claims)
     announce(
@@ -159,7 +159,7 @@ def measured(
     asked: Sequence[Claim], study: Study, jobs: int = 1, scheduler: str | None = None
 ) -> dict[str, FindingRow]:
     """The findings of every claim asked for, in the register's order: cells by ``jobs`` processes, or a cluster's."""
-    from powercount.threads import one_thread
+    from powercount.door.threads import one_thread
 
     one_thread()
     found: dict[str, FindingRow] = {}

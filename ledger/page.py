@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from powercount.door.table import interval, number
 from powercount.ledger.record import EVIDENCE_HEADER, FindingRow, evidence_cells
 from powercount.studies.study import Study
-from powercount.table import interval, number
 
 PAGE: Final = "claims.md"
 FOLDER: Final = "claims"

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Final, TypedDict
 
 from powercount.derivations.recipe import PowercountError
+from powercount.door.table import interval, number
 from powercount.ledger.claim import Claim
-from powercount.table import interval, number
 
 RECORD: Final = "record.json"
 EVIDENCE_HEADER: Final = (

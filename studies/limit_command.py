@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from powercount.derivations.recipe import ACTIVATIONS, LOSSES
-from powercount.figure import FIGURES, check_figure
+from powercount.door.figure import FIGURES, check_figure
 from powercount.studies.arguments import numbers
 from powercount.studies.study import Study, kept_in, say_on_terminal, writing
 
@@ -37,8 +37,8 @@ def add_verb(verbs: Any) -> None:
 
 def show_limit(given: argparse.Namespace) -> int:
     """Solve, train, compare; everything is checked before anything is trained."""
+    from powercount.door.forecast import announce, trainings
     from powercount.empirical.dynamics.training import Run
-    from powercount.forecast import announce, trainings
     from powercount.studies.limit import Plan, draw_limit, gaps, run_limit
 
     check_figure(given.plot)
@@ -79,7 +79,7 @@ def show_limit(given: argparse.Namespace) -> int:
     if given.json:
         print(json.dumps({"runs": rows, "gaps": compared}, indent=2))
         return 0
-    from powercount.report import print_table
+    from powercount.door.report import print_table
 
     cells = [
         (

@@ -40,7 +40,7 @@ PROBE: Final = 1 << 16  # bytes written where cells will be: most cells are smal
 STALE: Final = 3600  # seconds: a cell is written in far less, so what is older was left by a process that was killed
 PACKAGES: Final = (
     "powercount",
-    *(f"powercount.{room}" for room in ("derivations", "empirical", "ledger", "studies", "tables")),
+    *(f"powercount.{room}" for room in ("derivations", "door", "empirical", "ledger", "studies", "tables")),
 )
 LIBRARIES: Final = ("numpy", "scipy", "scikit-learn", "sympy", "torch")
 Say = Callable[[str], None]
@@ -146,7 +146,7 @@ def compute(function: str, arguments: Mapping[str, Any]) -> Any:
 
 def compute_elsewhere(function: str, arguments: str, identity: str) -> Any:
     """A cell's value in a worker, on one thread; ``StudyError`` where another version of anything would compute it."""
-    from powercount.threads import one_thread
+    from powercount.door.threads import one_thread
 
     one_thread()
     cell = Cell(function=function, arguments=arguments)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from powercount.derivations.recipe import ACTIVATIONS, LOSSES, QuestionError, check_name
-from powercount.figure import FIGURES, check_figure
+from powercount.door.figure import FIGURES, check_figure
 from powercount.studies.arguments import numbers
 
 if TYPE_CHECKING:
@@ -103,9 +103,9 @@ def _check_setting(setting: Setting) -> None:
 
 def show_transfer(given: argparse.Namespace) -> int:
     """Run the study, print its table or JSON, and draw its figure."""
+    from powercount.door.forecast import announce, rate_sweeps
+    from powercount.door.report import print_table
     from powercount.empirical.dynamics.rates import first_grid
-    from powercount.forecast import announce, rate_sweeps
-    from powercount.report import print_table
     from powercount.studies.study import Study, kept_in, say_on_terminal, writing
     from powercount.studies.transfer import run_transfer
     from powercount.studies.transfer_page import HEADER, draw_transfer, transfer_cells, transfer_title

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from powercount.derivations.recipe import QuestionError
-from powercount.figure import FIGURES, check_figure
+from powercount.door.figure import FIGURES, check_figure
 from powercount.tables.table_file import AXES, LARGEST_SIZE, SMALLEST_SIZE, read_table
 
 if TYPE_CHECKING:
@@ -203,8 +203,8 @@ def joint_row(losses: Losses, at: Mapping[str, float], asked: Asked) -> dict[str
 
 def show_fit(given: argparse.Namespace) -> int:
     """Read, fit, say the regime; everything is checked before anything is fitted."""
+    from powercount.door.forecast import announce, resampling
     from powercount.empirical.scaling_laws.units import axis_law
-    from powercount.forecast import announce, resampling
     from powercount.tables.fit_page import band_sizes, draw_fits
 
     check_figure(given.plot)
@@ -245,7 +245,7 @@ def _span(low: float | None, high: float | None) -> str:
 
 def _print(given: argparse.Namespace, found: list[dict[str, Any]], joint: Mapping[str, Any] | None) -> None:
     """The table, and what there is to say below it."""
-    from powercount.report import print_table
+    from powercount.door.report import print_table
 
     cells = [
         (

@@ -13,8 +13,8 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from powercount.derivations.recipe import AXES, observables
+from powercount.door.recipe_file import recipe_text
 from powercount.empirical.design import SweepError
-from powercount.recipe_file import recipe_text
 from powercount.recipes import verify_axis
 from powercount.strategies import drawn_recipes, drawn_sweeps
 

@@ -9,13 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from powercount import forecast as page
 from powercount.__main__ import AGREES, BAD_INPUT, main
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import QuestionError, observables
-from powercount.empirical.design import Sweep
-from powercount.empirical.sweep import measure
-from powercount.forecast import (
+from powercount.door import forecast as page
+from powercount.door.forecast import (
     Forecast,
     Machine,
     announce,
@@ -25,6 +23,8 @@ from powercount.forecast import (
     sweeps,
     trainings,
 )
+from powercount.empirical.design import Sweep
+from powercount.empirical.sweep import measure
 
 # Rough by its own words: seconds differ twofold from run to run on a busy machine, and the model by as much.
 FACTOR = 4

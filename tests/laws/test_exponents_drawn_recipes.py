@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, note, seed, settings
 
 from powercount.derivations.recipe import AXES, observables
-from powercount.recipe_file import recipe_text
+from powercount.door.recipe_file import recipe_text
 from powercount.recipes import default_sweep, verify_axis
 from powercount.strategies import drawn_questions
 

@@ -32,7 +32,7 @@ LIST = Path(__file__).with_name("mutants.toml")
 # As in pyproject.toml: what is installed where.
 LAYOUT = {
     "gate": "powercount",
-    **{name: f"powercount/{name}" for name in ("derivations", "empirical", "ledger", "studies", "tables")},
+    **{name: f"powercount/{name}" for name in ("derivations", "door", "empirical", "ledger", "studies", "tables")},
 }
 PASSED, FAILED, WRONG_COPY = 0, 1, 70
 LONGEST = 600  # seconds of one mutant's tests: one that never ends is noticed too

@@ -18,7 +18,7 @@ import powercount
 from powercount import named_recipe, observable_named
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("derivations", "empirical", "ledger", "studies", "tables")
+ROOMS = ("derivations", "door", "empirical", "ledger", "studies", "tables")
 SIZES = (4, 8, 16, 32)
 STREAM = observable_named("stream", 2)
 OWN_UPDATE = observable_named("own-update:1", 2)

@@ -13,13 +13,13 @@ from powercount import __main__ as command
 from powercount.__main__ import AGREES, BAD_INPUT, UNDECIDED, main
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import MOST_DENOMINATOR, MOST_POWER, PowercountError, QuestionError, Recipe
-from powercount.door import CRASHED, UsageError, within_floats
+from powercount.door.entry import CRASHED, UsageError, within_floats
+from powercount.door.recipe_file import recipe_text
+from powercount.door.report import print_table
 from powercount.empirical.design import Sweep
 from powercount.empirical.network import build
 from powercount.empirical.sweep import measure
-from powercount.recipe_file import recipe_text
 from powercount.recipes import verify_axis
-from powercount.report import print_table
 
 GOOD = recipe_text(named_recipe("depth-mup"))
 STREAM = ["--observable", "stream"]

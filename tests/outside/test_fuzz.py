@@ -24,7 +24,7 @@ import pytest
 from powercount.__main__ import AGREES, BAD_INPUT, CONTRADICTS, UNDECIDED, main
 from powercount.derivations.named import NAMED, named_recipe
 from powercount.derivations.recipe import ACTIVATIONS, observables
-from powercount.recipe_file import recipe_text
+from powercount.door.recipe_file import recipe_text
 
 DOCUMENTED = {AGREES, CONTRADICTS, BAD_INPUT, UNDECIDED}
 SLOWEST_REFUSAL = 10  # CPU seconds

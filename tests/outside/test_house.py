@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("derivations", "empirical", "ledger", "studies", "tables", "gate")
+PACKAGES = ("derivations", "door", "empirical", "ledger", "studies", "tables", "gate")
 FOLDERS = (*PACKAGES, "tests", "examples", "benchmarks", "docs")
 FILES = {
     str(path.relative_to(ROOT)): path

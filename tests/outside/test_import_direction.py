@@ -20,7 +20,7 @@ import powercount.derivations
 import powercount.empirical
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("derivations", "empirical", "ledger", "studies", "tables")
+ROOMS = ("derivations", "door", "empirical", "ledger", "studies", "tables")
 SHARED = {"powercount.derivations", "powercount.derivations.recipe"}
 PROBE = "import json, sys\n{code}\nprint(json.dumps(sorted(sys.modules)), file=sys.stderr)"
 

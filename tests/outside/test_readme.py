@@ -16,9 +16,9 @@ from powercount.derivations import recipe as question
 from powercount.derivations.dynamics.first_step import first_step, first_step_limit
 from powercount.derivations.named import NAMED, named_recipe
 from powercount.derivations.recipe import ACTIVATIONS, MOST_DENOMINATOR, MOST_LAYERS, MOST_POWER
-from powercount.door import CRASHED
+from powercount.door.entry import CRASHED
+from powercount.door.recipe_file import read_recipe
 from powercount.ledger.record import recorded
-from powercount.recipe_file import read_recipe
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from hypothesis import given
 from powercount.derivations.named import NAMED, named_recipe
 from powercount.derivations.recipe import *  # noqa: F403 - eval(repr(recipe)) needs every name
 from powercount.derivations.recipe import AXES, PowercountError
-from powercount.recipe_file import recipe_from, recipe_text
+from powercount.door.recipe_file import recipe_from, recipe_text
 from powercount.strategies import drawn_recipes
 
 

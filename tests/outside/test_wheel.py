@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FOLDERS = {
     "gate": "powercount",
-    **{name: f"powercount/{name}" for name in ("derivations", "empirical", "ledger", "studies", "tables")},
+    **{name: f"powercount/{name}" for name in ("derivations", "door", "empirical", "ledger", "studies", "tables")},
 }
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from powercount.derivations.recipe import MOST_POWER, PowercountError, printable
-from powercount.figure import check_folder
+from powercount.door.figure import check_folder
 
 AGREES, CONTRADICTS, BAD_INPUT, UNDECIDED, CRASHED, INTERRUPTED = 0, 1, 2, 3, 70, 130
 LARGEST_NUMBER: Final = 10**12  # beyond any size, seed count or step count that could be run

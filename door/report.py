@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from powercount.derivations.recipe import Axis, printable
+from powercount.door.table import VERDICT_HEADER, verdict_cells
 from powercount.empirical.grow import Progress
 from powercount.explain import SHOWN, Explanation
-from powercount.table import VERDICT_HEADER, verdict_cells
 from powercount.verdict import Verdict
 
 COLOUR = {"AGREES": "green", "CONTRADICTS": "red", "UNDECIDED": "yellow"}

@@ -1,0 +1,9 @@
+"""The door: what comes in as text and goes out as text, in reading order.
+
+1. ``entry``        what the command refuses before anything runs, exit codes, and how it ends when something fails
+2. ``recipe_file``  a recipe as TOML, read and written
+3. ``forecast``     what a command will cost, said before it starts
+4. ``table``        numbers and tables as text; ``report`` verdicts and their story
+5. ``figure``       where plots go
+6. ``threads``      one thread a process, linear algebra included
+"""
