@@ -40,7 +40,7 @@ class Meeting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class SizeRule:
     """What a step of one optimizer is: the size of the own update, its formula, why, and which steps it rests on.
 
     ``step`` says what the step is, ``meets`` what it makes of a z of n coordinates, ``fixed`` of the input's.
@@ -63,7 +63,7 @@ def _sgd_formula(met: Meeting) -> str:
     return rf"{m}^2\,{rate}\,{met.signal}{met.square}"
 
 
-SGD: Final = Rule(
+SGD: Final = SizeRule(
     size=_sgd_size,
     formula=_sgd_formula,
     step="the SGD step is -lambda m delta z^T",
@@ -71,10 +71,10 @@ SGD: Final = Rule(
     fixed="<x, x>/d of order one",
     parents=lambda met: met.keys,
 )
-RULES: Final[dict[str, Rule]] = {"sgd": SGD}
+RULES: Final[dict[str, SizeRule]] = {"sgd": SGD}
 
 
-def rule_of(name: str) -> Rule:
+def rule_of(name: str) -> SizeRule:
     """The rule of an optimizer; ``QuestionError`` where none is derived."""
     check_name("optimizer with a derived step", name, tuple(RULES))
     return RULES[name]

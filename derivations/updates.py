@@ -22,7 +22,7 @@ from powercount.derivations.forward import (
     gains_between,
     slope_of_activation,
 )
-from powercount.derivations.optimizers import SGD, Meeting, Rule
+from powercount.derivations.optimizers import SGD, Meeting, SizeRule
 from powercount.derivations.scale import ONE, Scale, added, aligned, product
 from powercount.derivations.steps import Chain, Step
 
@@ -37,7 +37,7 @@ def updates(
     loss: str,
     alpha: Expr = ALPHA,
     *,
-    rule: Rule = SGD,
+    rule: SizeRule = SGD,
     learned: bool = False,
 ) -> None:
     """Add one step at base rate 1 to the chain; ``learned``: the step after one that moved a zero readout."""

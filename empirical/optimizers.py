@@ -21,7 +21,7 @@ Own = Callable[[float, float, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class StepRule:
     """``own(rate, multiplier, delta, z)``, and the optimizer that makes the step."""
 
     own: Own
@@ -32,10 +32,10 @@ def _sgd(rate: float, multiplier: float, delta: Tensor, z: Tensor) -> Tensor:
     return -rate * multiplier**2 * delta * z.square().sum(dim=1, keepdim=True)
 
 
-RULES: Final[dict[str, Rule]] = {"sgd": Rule(own=_sgd, made=torch.optim.SGD)}
+RULES: Final[dict[str, StepRule]] = {"sgd": StepRule(own=_sgd, made=torch.optim.SGD)}
 
 
-def rule_of(name: str) -> Rule:
+def rule_of(name: str) -> StepRule:
     """The rule of an optimizer; ``QuestionError`` where there is none."""
     check_name("optimizer whose step is made", name, tuple(RULES))
     return RULES[name]

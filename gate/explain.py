@@ -114,7 +114,7 @@ def families(recipe: Recipe, axis: Axis) -> Iterator[tuple[tuple[str, ...], Kind
         yield ("branch",), "multiplier"
 
 
-class Evidence:
+class SlopesSeen:
     """What was measured along one axis, as intervals that an explanation must meet."""
 
     def __init__(self, against: Recipe, verdicts: Sequence[Verdict]) -> None:
@@ -165,7 +165,7 @@ def simple_fractions(near: float, width: float) -> list[Fraction]:
 
 def explain(against: Recipe, verdicts: Sequence[Verdict]) -> list[Explanation]:
     """The smallest sets of moves that explain the verdicts of one axis, the simplest first; empty if none was found."""
-    evidence = Evidence(against, verdicts)
+    evidence = SlopesSeen(against, verdicts)
     if evidence.sweep is None or evidence.beyond:
         return []
     axis = evidence.sweep.axis
@@ -186,7 +186,7 @@ def explain(against: Recipe, verdicts: Sequence[Verdict]) -> list[Explanation]:
 
 
 def _gain(
-    evidence: Evidence,
+    evidence: SlopesSeen,
     against: Recipe,
     roles: tuple[str, ...],
     kind: Kind,
@@ -204,7 +204,7 @@ def _gain(
 
 
 def _solved(
-    evidence: Evidence,
+    evidence: SlopesSeen,
     against: Recipe,
     roles: tuple[str, ...],
     kind: Kind,
@@ -233,14 +233,14 @@ def _solved(
     return found
 
 
-def _tried(evidence: Evidence, against: Recipe, moves: tuple[Move, ...]) -> list[Explanation]:
+def _tried(evidence: SlopesSeen, against: Recipe, moves: tuple[Move, ...]) -> list[Explanation]:
     tried = Explanation(moves=moves, misfit=math.inf)
     misfit = evidence.misfit(tried.applied(against))
     return [replace(tried, misfit=misfit)] if misfit < math.inf else []
 
 
 def _pairs(
-    evidence: Evidence,
+    evidence: SlopesSeen,
     against: Recipe,
     base: NDArray[np.float64],
     groups: Sequence[tuple[tuple[str, ...], Kind]],

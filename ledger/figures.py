@@ -18,7 +18,7 @@ from powercount.empirical.scaling_laws.kernels import eigenvalues
 from powercount.empirical.sweep import measure
 from powercount.ledger import convergence, coupling, digits, resolution, spectra, variance
 from powercount.ledger.runs import mean
-from powercount.studies.limit import Plan, draw_limit, run_limit
+from powercount.studies.limit import LimitPlan, draw_limit, run_limit
 from powercount.studies.study import Study
 from powercount.studies.transfer import run_transfer
 from powercount.studies.transfer_page import draw_transfer
@@ -227,7 +227,7 @@ def draw_digits(study: Study, path: Path) -> None:
     plt.close(figure)
 
 
-def limit_plan(study: Study) -> Plan:
+def limit_plan(study: Study) -> LimitPlan:
     """The run of the page's figure: relu on four digits."""
     run = Run(
         width=1024 if study.quick else 8192,
@@ -239,8 +239,8 @@ def limit_plan(study: Study) -> Plan:
         centred=True,
     )
     if study.quick:
-        return Plan(run=run, widths=(64,), depths=(4,), members=1)
-    return replace(Plan(run=run), depths=(4, 16))
+        return LimitPlan(run=run, widths=(64,), depths=(4,), members=1)
+    return replace(LimitPlan(run=run), depths=(4, 16))
 
 
 def draw_all(folder: Path, study: Study) -> None:

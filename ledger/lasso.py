@@ -96,7 +96,7 @@ def power_at(gamma: Fraction) -> Fraction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
+class RiskLimit:
     """A state at its best, of theta_k = k^(-gamma) in d = 10^digits dimensions, beside the lines of its limit."""
 
     gamma: Fraction
@@ -115,11 +115,11 @@ class Limit:
 
 
 @lru_cache(maxsize=16)
-def limit(gamma: Fraction, digits: int, samples: float) -> Limit:
+def limit(gamma: Fraction, digits: int, samples: float) -> RiskLimit:
     """State evolution at its best, solved."""
     target = lasso.power_law_target(gamma, 10**digits, PARTS)
     state = lasso.best(target, samples=samples, noise=NOISE)
-    return Limit(gamma=gamma, digits=digits, samples=samples, state=state)
+    return RiskLimit(gamma=gamma, digits=digits, samples=samples, state=state)
 
 
 def compared(

@@ -31,8 +31,8 @@ from powercount.derivations.scaling_laws.learning import chi, correction
 from powercount.empirical.fit import Estimate
 from powercount.empirical.scaling_laws.flow import (
     SPACING,
-    Curves,
-    Trajectory,
+    FlowCurves,
+    FlowPath,
     by_autograd,
     lazy_loss,
     network_flow,
@@ -142,7 +142,7 @@ def rippled(beta: float, log_ratio: float, spacing: float) -> float:
     return RESPONSE * 2 * ripple(beta, spacing) / log_ratio
 
 
-def flows(betas: Sequence[Fraction], gammas: Sequence[float]) -> tuple[Curves, Curves]:
+def flows(betas: Sequence[Fraction], gammas: Sequence[float]) -> tuple[FlowCurves, FlowCurves]:
     """The reduced flow of each case, and again with the step doubled."""
     powers = [float(beta) for beta in betas]
     fine, coarse = (
@@ -152,13 +152,15 @@ def flows(betas: Sequence[Fraction], gammas: Sequence[float]) -> tuple[Curves, C
     return fine, coarse
 
 
-def three_slopes(curves: Curves, window: Window, place: int) -> list[float]:
+def three_slopes(curves: FlowCurves, window: Window, place: int) -> list[float]:
     """The local exponent over the window and the two before it, the window last."""
     befores = (APART[window] ** 2, APART[window], 1.0)
     return [float(curves.slope(window[0] / each, window[1] / each)[place]) for each in befores]
 
 
-def local_slope(beta: Fraction, gamma: float, window: Window, curves: tuple[Curves, Curves], place: int = 0) -> Found:
+def local_slope(
+    beta: Fraction, gamma: float, window: Window, curves: tuple[FlowCurves, FlowCurves], place: int = 0
+) -> Found:
     """The local exponent of the case in one place of ``flows`` over a window of time, with its declared error."""
     fine, coarse = curves
     slopes = three_slopes(fine, window, place)
@@ -174,7 +176,7 @@ def single_modes(beta: Fraction, gamma: float) -> Found:
     The step is twice the lattice's: its error is measured.
     """
 
-    def curves(per_unit: int, modes: int) -> Curves:
+    def curves(per_unit: int, modes: int) -> FlowCurves:
         return reduced_flow(
             [float(beta)], [gamma], last_clock=1e8, per_unit=per_unit, modes=modes, capacity=float(CAPACITY)
         )
@@ -214,7 +216,7 @@ def network_slope(beta: Fraction, gamma: float, seed: int) -> tuple[Found, float
     frozen = float(np.exp(-SPACING * power * NET_MODES) / -np.expm1(-SPACING * power))
     across = float(np.log(NET_WINDOW[1] / NET_WINDOW[0]))
 
-    def slope(path: Trajectory) -> float:
+    def slope(path: FlowPath) -> float:
         first, last = path.log_losses(rates, frozen)
         return float(first - last) / across
 

@@ -21,7 +21,7 @@ from powercount.studies.study import Study
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class RidgeSetting:
     """One drawn problem: lambda_k = k^(-capacity), lambda_k w_k^2 = k^(-source)."""
 
     capacity: float
@@ -65,12 +65,12 @@ class Setting:
         )
 
 
-def drawn_setting(generator: np.random.Generator) -> Setting:
+def drawn_setting(generator: np.random.Generator) -> RidgeSetting:
     """Any spectrum, source, sizes at least 8 apart, ridge and noise."""
     few = int(generator.integers(24, 96))
     sizes = [few, few + int(generator.integers(8, 96))]
     generator.shuffle(sizes)
-    return Setting(
+    return RidgeSetting(
         capacity=float(generator.uniform(1.25, 3)),
         source=float(generator.uniform(1.2, 4)),
         samples=sizes[0],

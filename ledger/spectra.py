@@ -58,7 +58,7 @@ def size_allowance(sizes: Sequence[int]) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Losses:
+class KernelLosses:
     """Losses of a white target, shape (members, sizes), beside their exact values."""
 
     sizes: tuple[int, ...]
@@ -70,7 +70,7 @@ class Losses:
         return slope_of(mean, self.rows, self.sizes)
 
 
-def one_sided(study: Study, capacity: Fraction) -> Losses:
+def one_sided(study: Study, capacity: Fraction) -> KernelLosses:
     """Losses at spectrum k^(-(1 + a)) against the number of samples; modes beyond the spectrum are a ridge."""
     sizes, modes, members = _sizes(study), 1024 if study.quick else 2048, 8
     asked = {"capacity": str(capacity), "sizes": sizes, "modes": modes, "members": members, "seed": study.seed}
@@ -78,7 +78,7 @@ def one_sided(study: Study, capacity: Fraction) -> Losses:
     found = study.cell(name, one_sided_rows, **asked)
     spectrum, tail = ridge.power_law(1 + capacity, modes), ridge.power_law_tail(1 + capacity, modes)
     exact = tuple(ridge.one_sided_loss(spectrum, size, tail) for size in sizes)
-    return Losses(sizes=sizes, rows=np.asarray(found), exact=exact)
+    return KernelLosses(sizes=sizes, rows=np.asarray(found), exact=exact)
 
 
 def one_sided_rows(*, capacity: str, sizes: Sequence[int], modes: int, members: int, seed: int) -> list[list[float]]:
@@ -135,14 +135,14 @@ def exchanged(*, count: int, seed: int) -> float:
     return worst
 
 
-def students(study: Study, capacity: Fraction) -> Losses:
+def students(study: Study, capacity: Fraction) -> KernelLosses:
     """Losses of P-feature students on D = 4 P samples, beside the exact law of the same spectrum."""
     sizes, modes, members = (32, 64, 128), 512 if study.quick else 1024, 32
     asked = {"capacity": str(capacity), "sizes": sizes, "modes": modes, "members": members, "seed": study.seed}
     name = f"students on four samples a feature, a = {capacity}, P = {sizes}, {modes} modes, {members} members"
     spectrum = ridge.power_law(1 + capacity, modes)
     exact = tuple(ridge.one_sided_loss(spectrum, size) * joint_factor(size, 4 * size) for size in sizes)
-    return Losses(sizes=sizes, rows=np.asarray(study.cell(name, student_rows, **asked)), exact=exact)
+    return KernelLosses(sizes=sizes, rows=np.asarray(study.cell(name, student_rows, **asked)), exact=exact)
 
 
 def student_rows(*, capacity: str, sizes: Sequence[int], modes: int, members: int, seed: int) -> list[list[float]]:

@@ -30,7 +30,7 @@ from powercount.empirical.fit import Estimate
 from powercount.ledger.claim import ABSTRACT, ALONE, HERE, INFERRED, NFD, TP6, V1_ONLY, Claim
 from powercount.ledger.finding import Evidence, from_estimate, from_side
 from powercount.studies.study import Study
-from powercount.studies.transfer import Setting, TransferRow, transfer_row
+from powercount.studies.transfer import TransferRow, TransferSetting, transfer_row
 
 PLATEAU: Final = 8
 # Of 32 networks each, doubled; five looks at one error in 100 000 remain five in 100 000.
@@ -78,7 +78,7 @@ def c18(study: Study) -> list[Evidence]:
     found = []
     for moving in MODES[:2]:
         for loss in LOSSES:
-            row = transfer_row(study, Setting(layers=1, moving=moving, loss=loss))
+            row = transfer_row(study, TransferSetting(layers=1, moving=moving, loss=loss))
             found.append(
                 from_estimate(
                     row.slope("optimum"),
@@ -96,11 +96,11 @@ def c18(study: Study) -> list[Evidence]:
 
 def c19(study: Study) -> list[Evidence]:
     """Two-layer blocks at alpha = 1/2: the best rate shifts with depth."""
-    settings = [Setting(moving=moving, loss=loss) for moving in MODES[:2] for loss in LOSSES]
-    return [_moving(study, setting) for setting in (*settings, Setting(moving="split"))]
+    settings = [TransferSetting(moving=moving, loss=loss) for moving in MODES[:2] for loss in LOSSES]
+    return [_moving(study, setting) for setting in (*settings, TransferSetting(moving="split"))]
 
 
-def _moving(study: Study, setting: Setting) -> Evidence:
+def _moving(study: Study, setting: TransferSetting) -> Evidence:
     """Whether the best rate moves, on more and more members until that is decided."""
     for blocks in BLOCKS[:1] if study.quick else BLOCKS:
         row = transfer_row(study, setting, blocks=blocks)
@@ -121,9 +121,9 @@ def _moving(study: Study, setting: Setting) -> Evidence:
 def c20(study: Study) -> list[Evidence]:
     """sqrt(L) on the first rate, hidden matrices swept: every best rate falls as L^(-1/2)."""
     corrected = [
-        Setting(name="depth-mup-sqrt", moving="hidden"),
-        Setting(name="depth-mup-sqrt", moving="hidden", loss="mse"),
-        Setting(name="depth-mup-sqrt", moving="split"),
+        TransferSetting(name="depth-mup-sqrt", moving="hidden"),
+        TransferSetting(name="depth-mup-sqrt", moving="hidden", loss="mse"),
+        TransferSetting(name="depth-mup-sqrt", moving="split"),
     ]
     found = []
     for setting in corrected:
@@ -163,7 +163,7 @@ def c21(study: Study) -> list[Evidence]:
     """The corrected rule, every matrix moving: the best rate stays, and deeper nets reach a lower loss."""
     found = []
     for loss, late in ((loss, late) for loss in LOSSES for late in ("", "late-")):
-        row = transfer_row(study, Setting(name="depth-mup-sqrt", loss=loss))
+        row = transfer_row(study, TransferSetting(name="depth-mup-sqrt", loss=loss))
         condition = condition_of(row, ", all runs by their last loss" if late else ", runs that never rose")
         found.append(
             from_estimate(
@@ -186,8 +186,8 @@ def c29(study: Study) -> list[Evidence]:
     found = []
     least = 0 if study.quick else PLATEAU
     for loss in LOSSES:
-        inside = transfer_row(study, Setting(layers=1, loss=loss))
-        outside = transfer_row(study, Setting(layers=1, loss=loss, outside=True))
+        inside = transfer_row(study, TransferSetting(layers=1, loss=loss))
+        outside = transfer_row(study, TransferSetting(layers=1, loss=loss, outside=True))
         condition = condition_of(inside, f", fitted from L = {inside.depths(least)[0]}")
         found.append(
             from_estimate(

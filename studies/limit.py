@@ -55,7 +55,7 @@ class GapRow(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class LimitPlan:
     """``run`` is the limit's own run: ``width`` particles on a grid of ``depth`` layers."""
 
     run: Run
@@ -167,7 +167,7 @@ def solves_exactly(run: Run) -> bool:
     return run.activation == "linear" and run.outputs == 1 and run.loss == "mse" and run.trained == ("hidden",)
 
 
-def run_limit(plan: Plan, study: Study) -> list[SeriesRow]:
+def run_limit(plan: LimitPlan, study: Study) -> list[SeriesRow]:
     """Every run of the plan, cell by cell."""
     found = []
     for name, run in plan.runs().items():

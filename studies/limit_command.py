@@ -39,7 +39,7 @@ def show_limit(given: argparse.Namespace) -> int:
     """Solve, train, compare; everything is checked before anything is trained."""
     from powercount.door.forecast import announce, trainings
     from powercount.empirical.dynamics.training import Run
-    from powercount.studies.limit import Plan, draw_limit, gaps, run_limit
+    from powercount.studies.limit import LimitPlan, draw_limit, gaps, run_limit
 
     check_figure(given.plot)
     run = Run(
@@ -56,7 +56,7 @@ def show_limit(given: argparse.Namespace) -> int:
         seed=given.seed,
         centred=True,
     )
-    plan = Plan(
+    plan = LimitPlan(
         run=run,
         widths=numbers(given.widths, "--widths"),
         depths=numbers(given.depths, "--depths"),

@@ -29,7 +29,7 @@ from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import Optimizer, Recipe
 from powercount.empirical.design import FEWEST_SIZES, Sweep
 from powercount.empirical.dynamics.rates import PROGRESS, RATES, READINGS, depth_slope, readings, trained_curves
-from powercount.empirical.dynamics.transfer import Moving, Run, TransferError
+from powercount.empirical.dynamics.transfer import Moving, RateRun, TransferError
 from powercount.empirical.fit import Estimate, least_squares_weights
 from powercount.empirical.sweep import finite
 from powercount.finite_size import FiniteSize
@@ -39,7 +39,7 @@ Values = tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class TransferSetting:
     """What is trained; ``outside`` puts the activation of a one-layer block outside: phi(W h)."""
 
     name: str = "depth-mup"
@@ -71,7 +71,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class TransferPlan:
     """The sizes every setting is trained at."""
 
     width: int = 64
@@ -88,9 +88,9 @@ class Plan:
         if self.seeds < 2:
             raise TransferError(f"seeds = {self.seeds}: an interval needs at least 2")
 
-    def run(self, setting: Setting, depth: int, seed: int) -> Run:
+    def run(self, setting: TransferSetting, depth: int, seed: int) -> RateRun:
         """One setting at one depth."""
-        return Run(
+        return RateRun(
             recipe=setting.recipe,
             width=self.width,
             depth=depth,
@@ -102,17 +102,17 @@ class Plan:
         )
 
 
-FULL: Final = Plan()
-QUICK: Final = Plan(width=32, depths=(4, 8, 16), seeds=6)
+FULL: Final = TransferPlan()
+QUICK: Final = TransferPlan(width=32, depths=(4, 8, 16), seeds=6)
 THREE: Final = ("depth-mup", "depth-mup-sqrt", "completep")
 TABLE: Final = tuple(
-    Setting(name=name, layers=layers, moving=moving)
+    TransferSetting(name=name, layers=layers, moving=moving)
     for moving in ("all", "hidden")
     for name, layers in (*((name, 2) for name in THREE), ("depth-mup", 1))
 )
-SPLIT: Final = tuple(Setting(name=name, moving="split") for name in THREE[:2])
+SPLIT: Final = tuple(TransferSetting(name=name, moving="split") for name in THREE[:2])
 SQUARED: Final = tuple(replace(setting, loss="mse") for setting in TABLE)
-OUTSIDE: Final = tuple(Setting(layers=1, outside=True, loss=loss) for loss in ("cross-entropy", "mse"))
+OUTSIDE: Final = tuple(TransferSetting(layers=1, outside=True, loss=loss) for loss in ("cross-entropy", "mse"))
 STUDY: Final = (*TABLE, *SPLIT, *SQUARED, *OUTSIDE)
 
 
@@ -123,8 +123,8 @@ class TransferRow:
     ``curves`` holds, for each depth, the base-two exponents and the mean of log loss_T / loss_0 over members.
     """
 
-    setting: Setting
-    plan: Plan
+    setting: TransferSetting
+    plan: TransferPlan
     values: Mapping[str, Values]
     curves: tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]
     cpu_seconds: float
@@ -190,7 +190,7 @@ class TransferRow:
 class TransferResult:
     """Every setting of a study."""
 
-    plan: Plan
+    plan: TransferPlan
     rows: tuple[TransferRow, ...]
 
     @property
@@ -231,7 +231,9 @@ def speed_allowance(recipe: Recipe, width: int, depths: Sequence[int]) -> float:
     return FiniteSize.of(recipe, sweep).error() + PROGRESS * float(np.abs(least_squares_weights(depths)).max())
 
 
-def transfer_row(study: Study, setting: Setting, plan: Plan | None = None, *, blocks: int = 1) -> TransferRow:
+def transfer_row(
+    study: Study, setting: TransferSetting, plan: TransferPlan | None = None, *, blocks: int = 1
+) -> TransferRow:
     """One setting at every depth, cell by cell; ``blocks`` times the plan's members, each block in cells of its own.
 
     The curves are those of the first block.
@@ -256,7 +258,9 @@ def transfer_row(study: Study, setting: Setting, plan: Plan | None = None, *, bl
     )
 
 
-def _cell(study: Study, plan: Plan, setting: Setting, depth: int, block: int) -> tuple[str, dict[str, Any]]:
+def _cell(
+    study: Study, plan: TransferPlan, setting: TransferSetting, depth: int, block: int
+) -> tuple[str, dict[str, Any]]:
     """The name and the arguments of one cell."""
     first = block * plan.seeds
     name = (
@@ -269,8 +273,8 @@ def _cell(study: Study, plan: Plan, setting: Setting, depth: int, block: int) ->
 
 def swept(*, setting: Mapping[str, Any], sizes: Mapping[str, Any], depth: int, first: int, seed: int) -> dict[str, Any]:
     """One setting at one depth, trained at every rate: curves and readings of every member from the first on."""
-    started, plan = time.process_time(), Plan(**sizes)
-    curves = trained_curves(plan.run(Setting(**setting), depth, seed), range(first, first + plan.seeds))
+    started, plan = time.process_time(), TransferPlan(**sizes)
+    curves = trained_curves(plan.run(TransferSetting(**setting), depth, seed), range(first, first + plan.seeds))
     return {
         "exponents": list(curves.exponents),
         "curve": [float(each) for each in np.minimum(curves.last, 0).mean(axis=0)],
@@ -279,7 +283,9 @@ def swept(*, setting: Mapping[str, Any], sizes: Mapping[str, Any], depth: int, f
     }
 
 
-def run_transfer(study: Study, settings: Sequence[Setting] = STUDY, plan: Plan | None = None) -> TransferResult:
+def run_transfer(
+    study: Study, settings: Sequence[TransferSetting] = STUDY, plan: TransferPlan | None = None
+) -> TransferResult:
     """The whole study; ``plan`` is the full or the quick one of the study unless given."""
     chosen = plan or (QUICK if study.quick else FULL)
     return TransferResult(plan=chosen, rows=tuple(transfer_row(study, setting, chosen) for setting in settings))

@@ -17,7 +17,7 @@ from powercount.door.figure import FIGURES, check_figure
 from powercount.studies.arguments import numbers
 
 if TYPE_CHECKING:
-    from powercount.studies.transfer import Plan, Setting
+    from powercount.studies.transfer import TransferPlan, TransferSetting
 
 VERB: Final = "transfer"
 DEFAULT_MODES: Final = "all,hidden"
@@ -50,7 +50,7 @@ def listed(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
-def plan_asked(given: argparse.Namespace) -> Plan:
+def plan_asked(given: argparse.Namespace) -> TransferPlan:
     """The sizes of the study: the full or the quick plan with the command line's changes."""
     from dataclasses import replace
 
@@ -64,10 +64,10 @@ def plan_asked(given: argparse.Namespace) -> Plan:
     return replace(QUICK if given.quick else FULL, **changes)
 
 
-def settings_asked(given: argparse.Namespace) -> tuple[Setting, ...]:
+def settings_asked(given: argparse.Namespace) -> tuple[TransferSetting, ...]:
     """Every recipe with two-layer blocks, and depth-mup with one-layer blocks as the control."""
     from powercount.empirical.dynamics.transfer import MODES
-    from powercount.studies.transfer import THREE, Setting
+    from powercount.studies.transfer import THREE, TransferSetting
 
     names = THREE if given.recipes is None else listed(given.recipes)
     modes, losses = listed(given.modes), listed(given.loss)
@@ -78,7 +78,7 @@ def settings_asked(given: argparse.Namespace) -> tuple[Setting, ...]:
         check_name("mode", mode, MODES)
     blocks = [(name, 2) for name in names] + [(name, 1) for name in names if name == "depth-mup"]
     made = tuple(
-        Setting(name=name, layers=layers, moving=mode, loss=loss, activation=given.activation)
+        TransferSetting(name=name, layers=layers, moving=mode, loss=loss, activation=given.activation)
         for loss in losses
         for mode in MODES
         if mode in modes
@@ -89,7 +89,7 @@ def settings_asked(given: argparse.Namespace) -> tuple[Setting, ...]:
     return made
 
 
-def _check_setting(setting: Setting) -> None:
+def _check_setting(setting: TransferSetting) -> None:
     """Refuse a recipe that does not exist, or has no power of L that its best rate could follow."""
     from powercount.derivations.dynamics.transfer import best_rate
 

@@ -31,7 +31,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from powercount.empirical.dynamics.transfer import Run, TransferError, train_rates
+from powercount.empirical.dynamics.transfer import RateRun, TransferError, train_rates
 from powercount.empirical.ensemble import chunks
 from powercount.empirical.fit import Estimate, jackknife, least_squares_weights
 
@@ -47,7 +47,7 @@ READINGS: Final = (*RATES, "best", "late-best", "accuracy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Curves:
+class RateCurves:
     """r of every member at every rate of a grid: at the last step, and its largest value over all steps.
 
     ``exponents`` are the base-two logarithms of the rates; arrays have shape (members, rates).
@@ -58,7 +58,7 @@ class Curves:
     highest: Array
     accuracy: Array
 
-    def joined(self, other: Curves) -> Curves:
+    def joined(self, other: RateCurves) -> RateCurves:
         """Both grids as one, in order."""
         both = np.asarray(self.exponents + other.exponents)
         order = np.argsort(both)
@@ -66,7 +66,7 @@ class Curves:
         def merge(mine: Array, theirs: Array) -> Array:
             return np.concatenate([mine, theirs], axis=1)[:, order]
 
-        return Curves(
+        return RateCurves(
             exponents=tuple(float(each) for each in both[order]),
             last=merge(self.last, other.last),
             highest=merge(self.highest, other.highest),
@@ -82,7 +82,7 @@ def bounded(losses: Array) -> Array:
     return kept
 
 
-def train_grid(run: Run, members: Sequence[int], exponents: Sequence[float]) -> Curves:
+def train_grid(run: RateRun, members: Sequence[int], exponents: Sequence[float]) -> RateCurves:
     """Train every member at every rate."""
     run.check_memory(len(exponents))
     rates = [2.0**each for each in exponents]
@@ -90,7 +90,7 @@ def train_grid(run: Run, members: Sequence[int], exponents: Sequence[float]) -> 
     trained = [train_rates(run, [members[place] for place in some], rates) for some in chunks(len(members), numbers)]
     # Losses by (step, member, rate).
     ratio = np.concatenate([bounded(each.train.double().numpy()) for each in trained], axis=1)
-    return Curves(
+    return RateCurves(
         exponents=tuple(exponents),
         last=ratio[-1],
         highest=ratio[1:].max(axis=0),
@@ -103,7 +103,7 @@ def first_grid() -> tuple[float, ...]:
     return tuple(float(each) for each in np.arange(LOWEST, HIGHEST + STEP / 2, STEP))
 
 
-def trained_curves(run: Run, members: Sequence[int]) -> Curves:
+def trained_curves(run: RateRun, members: Sequence[int]) -> RateCurves:
     """The curves on a grid wide enough for every member; ``TransferError`` where none is."""
     curves = train_grid(run, members, first_grid())
     while beyond_above(curves):
@@ -125,7 +125,7 @@ def trained_curves(run: Run, members: Sequence[int]) -> Curves:
     return curves
 
 
-def beyond_above(curves: Curves) -> bool:
+def beyond_above(curves: RateCurves) -> bool:
     """Whether the edge or the optimum of some member lies above the grid."""
     last_place = len(curves.exponents) - 1
     no_edge = curves.highest.max(axis=1) <= 0
@@ -135,7 +135,7 @@ def beyond_above(curves: Curves) -> bool:
     return bool((no_edge | late | (steady(curves).argmin(axis=1) == last_place)).any())
 
 
-def beyond_below(curves: Curves, run: Run) -> bool:
+def beyond_below(curves: RateCurves, run: RateRun) -> bool:
     """Whether the optimum of some member lies below the grid, or the speed where there is one."""
     fast = curves.last[:, 0] <= -PROGRESS
     if run.moving == "split":
@@ -143,7 +143,7 @@ def beyond_below(curves: Curves, run: Run) -> bool:
     return bool((fast | (steady(curves).argmin(axis=1) == 0)).any())
 
 
-def steady(curves: Curves) -> Array:
+def steady(curves: RateCurves) -> Array:
     """r at the last step, zero (nothing learned) for a run that rose above its start on the way."""
     return np.where(curves.highest > 0, 0.0, np.minimum(curves.last, 0.0))
 
@@ -174,7 +174,7 @@ def crossing(exponents: Sequence[float], values: Array, level: float) -> float:
     return float(exponents[place - 1] + share * (exponents[place] - exponents[place - 1]))
 
 
-def readings(curves: Curves) -> dict[str, Array]:
+def readings(curves: RateCurves) -> dict[str, Array]:
     """Every reading for each member, shape (members,); nan where the grid does not hold it."""
     found: dict[str, list[float]] = {name: [] for name in READINGS}
     exponents, learned = curves.exponents, np.minimum(curves.last, 0.0)

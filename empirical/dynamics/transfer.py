@@ -49,7 +49,7 @@ class TransferError(PowercountError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class RateRun:
     """One recipe at one size, trained for ``steps`` steps on ``examples`` digits per member."""
 
     recipe: Recipe
@@ -102,7 +102,7 @@ def _split(seed: int) -> tuple[Tensor, Tensor]:
     return draw("digits", DIGITS, torch.Generator().manual_seed(seed_of(seed + 1, 0)))
 
 
-def examples_of(run: Run, member: int) -> tuple[Tensor, Tensor]:
+def examples_of(run: RateRun, member: int) -> tuple[Tensor, Tensor]:
     """The digits one member trains on, shapes (B, 64) and (B,)."""
     x, labels = _split(run.seed)
     generator = torch.Generator().manual_seed(seed_of(run.seed + 2, member))
@@ -120,7 +120,7 @@ class Rates:
     """
 
     def __init__(
-        self, run: Run, members: Sequence[int], rates: Sequence[float], dtype: torch.dtype = torch.float32
+        self, run: RateRun, members: Sequence[int], rates: Sequence[float], dtype: torch.dtype = torch.float32
     ) -> None:
         recipe = run.recipe
         self.run, self.members, self.count, self.layers = run, members, len(rates), recipe.block.layers
@@ -143,7 +143,7 @@ class Rates:
 
         def weight(role: str, rows: int, columns: int) -> Tensor:
             power = run.recipe.role(role).init_std
-            assert power is not None  # Run.__post_init__ refuses roles that start at zero
+            assert power is not None  # RateRun.__post_init__ refuses roles that start at zero
             std = power.at(run.width, run.depth)
             once = torch.stack([std * torch.randn(rows, columns, generator=each) for each in generators])
             return once.to(dtype).repeat_interleave(self.count, dim=0)
@@ -229,7 +229,7 @@ def _one_hot(labels: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def train_rates(
-    run: Run, members: Sequence[int], rates: Sequence[float], dtype: torch.dtype = torch.float32
+    run: RateRun, members: Sequence[int], rates: Sequence[float], dtype: torch.dtype = torch.float32
 ) -> Trained:
     """Train members at every rate, and judge them on the held-out digits."""
     networks = Rates(run, members, rates, dtype)

@@ -35,7 +35,7 @@ START: Final = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Curves:
+class FlowCurves:
     """Losses of several cases along one clock: arrays of shape (steps, cases) of log t and log loss."""
 
     log_time: Array
@@ -75,7 +75,7 @@ def reduced_flow(
     modes: int = MODES,
     spacing: float = SPACING,
     capacity: float | None = None,
-) -> Curves:
+) -> FlowCurves:
     """The loss of each case (beta, gamma, modes that can move) up to tau = ``last_clock``.
 
     ``per_unit`` steps make one e-fold of tau. Modes beyond ``kept`` stay where they are and count in the loss, and so
@@ -124,7 +124,7 @@ def reduced_flow(
         slow = now
         times.append(np.log(time))
         losses.append(np.log(((rates * v * v).sum(axis=1) + frozen) / 2))
-    return Curves(log_time=np.asarray(times), log_loss=np.asarray(losses))
+    return FlowCurves(log_time=np.asarray(times), log_loss=np.asarray(losses))
 
 
 def envelope(
@@ -162,7 +162,7 @@ def lazy_loss(a: float, b: float, time: float) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trajectory:
+class FlowPath:
     """v at each time, shape (times, modes), and the largest entry of Q Q^T - gamma p p^T - I met there."""
 
     errors: Array
@@ -217,7 +217,7 @@ def network_flow(
     seed: int,
     tolerance: float,
     motion: Callable[[Array, Array, float], Motion] = by_formula,
-) -> Trajectory:
+) -> FlowPath:
     """Gradient flow of p and Q themselves, from p = 0 and a random orthogonal Q, by an adaptive integrator."""
     modes = len(rates)
     move = motion(rates, target, gamma)
@@ -230,7 +230,7 @@ def network_flow(
     path = _solved(field, start, times, tolerance)
     readers, matrices = path[:, :modes], path[:, modes:].reshape(-1, modes, modes)
     kept = matrices @ matrices.transpose(0, 2, 1) - gamma * readers[:, :, None] * readers[:, None, :] - np.eye(modes)
-    return Trajectory(
+    return FlowPath(
         errors=target - np.einsum("ti,tij->tj", readers, matrices),
         broken=float(np.abs(kept).max()),
     )
@@ -238,7 +238,7 @@ def network_flow(
 
 def reduced_trajectory(
     rates: Array, target: Array, gamma: float, times: Sequence[float], *, tolerance: float, turning: float = 1.0
-) -> Trajectory:
+) -> FlowPath:
     """The reduced flow v' = -[(1 + gamma s) I + gamma s qhat qhat^T] Lambda v of the same modes, in t.
 
     ``turning`` multiplies the rank-one term: anything but 1 is another flow, for negative controls.
@@ -251,7 +251,7 @@ def reduced_trajectory(
         found: Array = -fast * force - turning * gamma / fast * q * (q @ force)
         return found
 
-    return Trajectory(errors=_solved(field, target, times, tolerance), broken=0.0)
+    return FlowPath(errors=_solved(field, target, times, tolerance), broken=0.0)
 
 
 def _solved(field: Callable[[float, Array], Array], start: Array, times: Sequence[float], tolerance: float) -> Array:

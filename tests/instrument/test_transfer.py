@@ -14,7 +14,7 @@ from powercount.empirical.activations import ACTIVATION
 from powercount.empirical.data import CLASSES
 from powercount.empirical.dynamics.rates import (
     FLOOR,
-    Curves,
+    RateCurves,
     bounded,
     crossing,
     depth_slope,
@@ -23,10 +23,10 @@ from powercount.empirical.dynamics.rates import (
     trained_curves,
     vertex,
 )
-from powercount.empirical.dynamics.transfer import SPLIT_RATE, Run, TransferError, examples_of, train_rates
+from powercount.empirical.dynamics.transfer import SPLIT_RATE, RateRun, TransferError, examples_of, train_rates
 from powercount.empirical.ensemble import seed_of
 from powercount.empirical.network import build
-from powercount.studies.transfer import Plan, expected_slope
+from powercount.studies.transfer import TransferPlan, expected_slope
 
 # Two float64 programs for the same sum differ by rounding, and 5 steps near the edge multiply it: far below this.
 ROUNDING = {"rtol": 1e-9, "atol": 1e-11}
@@ -88,7 +88,7 @@ def outside_forward(net, x):
 def test_every_rate_trains_the_plain_net(name, layers, activation, loss, moving, outside):
     """Losses at every step equal those of network.build under torch.optim.SGD in float64, at each of two rates."""
     recipe = named_recipe(name, layers=layers, activation=activation, optimizer=Optimizer(loss=loss))
-    run = Run(recipe=recipe, width=12, depth=3, moving=moving, outside=outside, steps=5, examples=6, seed=3)
+    run = RateRun(recipe=recipe, width=12, depth=3, moving=moving, outside=outside, steps=5, examples=6, seed=3)
     rates = (0.25, 1.0)
     ours = train_rates(run, [0, 1], rates, torch.float64).train
     for place, rate in enumerate(rates):
@@ -98,7 +98,7 @@ def test_every_rate_trains_the_plain_net(name, layers, activation, loss, moving,
 
 def test_rates_share_their_start_and_not_their_path():
     """All rates of a member have one initial loss to the bit, and a larger rate another last loss."""
-    run = Run(recipe=named_recipe("depth-mup"), width=16, depth=2, steps=3)
+    run = RateRun(recipe=named_recipe("depth-mup"), width=16, depth=2, steps=3)
     losses = train_rates(run, [0], (0.1, 0.2)).train[:, 0]
     assert losses[0, 0] == losses[0, 1]
     assert losses[-1, 1] < losses[-1, 0]
@@ -106,7 +106,7 @@ def test_rates_share_their_start_and_not_their_path():
 
 def test_held_out_digits_are_held_out():
     """No member trains on a digit that judges it, and members train on different digits."""
-    run = Run(recipe=named_recipe("depth-mup"), width=4, depth=1)
+    run = RateRun(recipe=named_recipe("depth-mup"), width=4, depth=1)
     first, second = examples_of(run, 0), examples_of(run, 1)
     assert first[0].shape == (32, 64)
     assert not torch.equal(first[0], second[0])
@@ -121,7 +121,7 @@ def planted(optimum, edge, speed):
     small = -0.125 * 2.0 ** (exponents - speed)
     last = np.where(exponents < optimum - 3, small, last)
     highest = exponents - edge
-    return Curves(
+    return RateCurves(
         exponents=GRID,
         last=last[None],
         highest=np.clip(highest, -1, 1)[None],
@@ -172,7 +172,7 @@ def test_a_planted_slope_of_the_optimum_is_recovered():
 
 def test_the_grid_widens_until_it_holds_everything():
     """A first grid that misses speed and edge is widened both ways; a task without any edge is an error."""
-    run = Run(recipe=named_recipe("depth-mup", activation="tanh"), width=16, depth=2, steps=10)
+    run = RateRun(recipe=named_recipe("depth-mup", activation="tanh"), width=16, depth=2, steps=10)
     curves = trained_curves(run, range(2))
     assert curves.exponents[0] < -1
     assert all(np.isfinite(values).all() for values in readings(curves).values())
@@ -193,12 +193,12 @@ def test_expected_slopes_see_the_crossover():
 @pytest.mark.parametrize(
     ("make", "remedy"),
     [
-        (lambda: Plan(depths=(2, 4)), "at least 3 different depths"),
-        (lambda: Plan(depths=(8, 4, 2)), "rising order"),
-        (lambda: Plan(seeds=1), "at least 2"),
-        (lambda: Run(recipe=named_recipe("mup"), width=0, depth=1), "raise it"),
-        (lambda: Run(recipe=named_recipe("mup"), width=4, depth=1, examples=5000), "choose 1 to 1285"),
-        (lambda: Run(recipe=named_recipe("mup"), width=1 << 17, depth=64).check_memory(4), "smaller --width"),
+        (lambda: TransferPlan(depths=(2, 4)), "at least 3 different depths"),
+        (lambda: TransferPlan(depths=(8, 4, 2)), "rising order"),
+        (lambda: TransferPlan(seeds=1), "at least 2"),
+        (lambda: RateRun(recipe=named_recipe("mup"), width=0, depth=1), "raise it"),
+        (lambda: RateRun(recipe=named_recipe("mup"), width=4, depth=1, examples=5000), "choose 1 to 1285"),
+        (lambda: RateRun(recipe=named_recipe("mup"), width=1 << 17, depth=64).check_memory(4), "smaller --width"),
     ],
 )
 def test_errors_name_the_remedy(make, remedy):
@@ -210,6 +210,6 @@ def test_errors_name_the_remedy(make, remedy):
 def test_the_question_is_checked():
     """phi(W h) is a block of one layer, and modes have names."""
     with pytest.raises(QuestionError, match="set it to 1"):
-        Run(recipe=named_recipe("mup"), width=4, depth=1, outside=True)
+        RateRun(recipe=named_recipe("mup"), width=4, depth=1, outside=True)
     with pytest.raises(QuestionError, match="unknown mode"):
-        Run(recipe=named_recipe("mup"), width=4, depth=1, moving="some")
+        RateRun(recipe=named_recipe("mup"), width=4, depth=1, moving="some")

@@ -15,9 +15,9 @@ from powercount.empirical.fit import Estimate
 from powercount.ledger import convergence, transfer
 from powercount.ledger.finding import from_estimate
 from powercount.studies.study import Study
-from powercount.studies.transfer import Plan, TransferRow
+from powercount.studies.transfer import TransferPlan, TransferRow
 
-PLAN = Plan(depths=(2, 4, 8, 16), seeds=8)
+PLAN = TransferPlan(depths=(2, 4, 8, 16), seeds=8)
 QUICK = Study(quick=True)
 
 

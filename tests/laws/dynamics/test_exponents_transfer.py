@@ -17,12 +17,19 @@ from powercount.decide import CONFIDENCE, SMALL, falls, moves
 from powercount.derivations.dynamics.transfer import best_rate
 from powercount.derivations.named import named_recipe
 from powercount.empirical.dynamics.rates import depth_slope, readings, train_grid
-from powercount.empirical.dynamics.transfer import Run
+from powercount.empirical.dynamics.transfer import RateRun
 from powercount.ledger.claim import ALONE
 from powercount.ledger.finding import from_estimate
 from powercount.ledger.register import CLAIMS
 from powercount.studies.study import Study
-from powercount.studies.transfer import Plan, Setting, expected_slope, run_transfer, speed_allowance, transfer_row
+from powercount.studies.transfer import (
+    TransferPlan,
+    TransferSetting,
+    expected_slope,
+    run_transfer,
+    speed_allowance,
+    transfer_row,
+)
 
 WIDTH, DEPTHS, MEMBERS = 64, (2, 4, 8, 16, 32), range(16)
 # Double octaves around the speed at every one of these depths, and half octaves around the edge.
@@ -34,7 +41,9 @@ CLAIMED = named_recipe("depth-mup", activation="tanh")
 def slope_of(recipe, moving, reading, exponents):
     """The slope of one reading of a recipe against log L."""
     columns = [
-        readings(train_grid(Run(recipe=recipe, width=WIDTH, depth=depth, moving=moving), MEMBERS, exponents))[reading]
+        readings(train_grid(RateRun(recipe=recipe, width=WIDTH, depth=depth, moving=moving), MEMBERS, exponents))[
+            reading
+        ]
         for depth in DEPTHS
     ]
     return depth_slope(np.stack(columns, axis=1), DEPTHS, base_two=True)
@@ -92,10 +101,10 @@ def test_the_edge_falls_under_the_correction(powercount_laws):
 def test_the_study_keeps_its_cells(tmp_path):
     """A study run twice in one folder trains once, and gives the same rows to the bit."""
     heard = []
-    plan = Plan(width=16, depths=(2, 3, 4), seeds=2, steps=8)
+    plan = TransferPlan(width=16, depths=(2, 3, 4), seeds=2, steps=8)
     study = Study(quick=True, folder=tmp_path, say=heard.append)
-    first = run_transfer(study, [Setting(name="completep")], plan)
-    again = transfer_row(study, Setting(name="completep"), plan)
+    first = run_transfer(study, [TransferSetting(name="completep")], plan)
+    again = transfer_row(study, TransferSetting(name="completep"), plan)
     assert first.rows[0] == again
     assert [text.endswith("(kept)") for text in heard] == [False] * 3 + [True] * 3
 
@@ -115,7 +124,7 @@ def test_the_claims_are_registered():
 
 def test_members_are_added_in_blocks(tmp_path):
     """Two blocks of members are the members of both, and the first of them those of one block."""
-    plan, setting = Plan(width=16, depths=(2, 3, 4), seeds=3, steps=8), Setting(name="completep")
+    plan, setting = TransferPlan(width=16, depths=(2, 3, 4), seeds=3, steps=8), TransferSetting(name="completep")
     study = Study(quick=True, folder=tmp_path)
     one, two = (transfer_row(study, setting, plan, blocks=blocks) for blocks in (1, 2))
     whole = transfer_row(study, setting, replace(plan, seeds=6))

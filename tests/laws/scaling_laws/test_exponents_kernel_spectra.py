@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from powercount.derivations.scaling_laws import ridge, spectra
 from powercount.empirical.scaling_laws.features import draws, one_sided_losses, white_losses
 from powercount.ledger.finding import from_estimate
-from powercount.ledger.ridge import Setting
+from powercount.ledger.ridge import RidgeSetting
 from powercount.ledger.runs import mean, mean_of, slope_expected, slope_of
 from powercount.ledger.spectra import CLOSEST, EXACT, size_allowance
 
@@ -23,7 +23,7 @@ SIZES_APART = st.tuples(st.integers(24, 64), st.integers(8, 64), st.booleans()).
     lambda drawn: (drawn[0], drawn[0] + drawn[1])[:: 1 if drawn[2] else -1]
 )
 settings_drawn = st.builds(
-    lambda sizes, **rest: Setting(samples=sizes[0], features=sizes[1], **rest),
+    lambda sizes, **rest: RidgeSetting(samples=sizes[0], features=sizes[1], **rest),
     sizes=SIZES_APART,
     capacity=st.floats(1.25, 3),
     source=st.floats(1.2, 4),
@@ -102,7 +102,7 @@ def test_any_setting_has_its_deterministic_equivalent(problem, seed):
 @pytest.mark.parametrize("noise", [0.0, 0.1])
 def test_twin_half_the_samples_are_seen(noise):
     """The equivalent of half the samples is contradicted."""
-    problem = Setting(capacity=2.0, source=2.0, samples=96, features=64, ridge=1e-4, noise=noise)
-    halved = Setting(capacity=2.0, source=2.0, samples=48, features=64, ridge=1e-4, noise=noise)
+    problem = RidgeSetting(capacity=2.0, source=2.0, samples=96, features=64, ridge=1e-4, noise=noise)
+    halved = RidgeSetting(capacity=2.0, source=2.0, samples=48, features=64, ridge=1e-4, noise=noise)
     ratio = mean_of(problem.measured(48, np.random.default_rng(1)) / halved.expected())
     assert from_estimate(ratio, 1, 1, part="", condition="", allowance=1 / 48).outcome == "CONTRADICTS"
