@@ -128,12 +128,12 @@ class Rates:
         self.branch = float(run.depth**recipe.parametrization.branch)
         self.roles = recipe.role_names[1:-1]
         self.multiplier, self.step = {}, {}
-        swept = torch.tensor(rates, dtype=dtype).repeat(len(members))[:, None, None]
+        # Of each network, shape (M R, 1, 1): the rate of the hidden matrices, and that of input and readout.
+        self.swept = torch.tensor(rates, dtype=dtype).repeat(len(members))[:, None, None]
+        self.ends = {"all": self.swept, "hidden": 0 * self.swept, "split": 0 * self.swept + SPLIT_RATE}[run.moving]
         for name, role in recipe.parametrization.roles():
             self.multiplier[name] = role.multiplier.at(run.width, run.depth)
-            factor = self.multiplier[name] * role.learning_rate.at(run.width, run.depth)
-            fixed = {"all": swept, "hidden": 0 * swept, "split": SPLIT_RATE + 0 * swept}[run.moving]
-            self.step[name] = factor * (swept if name in self.roles else fixed)
+            self.step[name] = self.multiplier[name] * role.learning_rate.at(run.width, run.depth)
         self.input, self.readout, self.hidden = self._initial(dtype)
 
     def _initial(self, dtype: torch.dtype) -> tuple[Tensor, Tensor, list[list[Tensor]]]:
@@ -192,28 +192,33 @@ class Rates:
         return each.mean(dim=1).view(len(self.members), self.count)
 
     def _descend(self, x: Tensor, labels: Tensor) -> Tensor:
-        """One step on every network; returns the loss before it."""
+        """One step on every network; returns the loss before it.
+
+        The signal that goes down is each network's own times its rate, so that a matrix's step is one product.
+        """
         kept: list[list[Layer]] = []
         h, output = self.forward(x, kept)
         guess = torch.softmax(output, dim=1) if self.run.recipe.optimizer.loss == "cross-entropy" else output
         error = (guess - _one_hot(labels, output.dtype)) / x.shape[2]
-        signal = times(self.multiplier["readout"], self.readout.transpose(1, 2), error)
+        signal = times(self.multiplier["readout"], self.readout.transpose(1, 2), error * self.swept)
         ends_move = self.run.moving != "hidden"
         if ends_move:
-            self.readout.baddbmm_(error * self.step["readout"], h.transpose(1, 2), alpha=-1)
+            self.readout.baddbmm_(error * self.ends, h.transpose(1, 2), alpha=-self.step["readout"])
         for block, seen in zip(reversed(self.hidden), reversed(kept), strict=True):
-            current = self.branch * signal
+            current = signal
             for j in range(self.layers - 1, -1, -1):
                 role, (z, slope) = self.roles[j], seen[j]
                 if self.run.outside and slope is not None:
-                    current.mul_(slope)
-                below = times(self.multiplier[role], block[j].transpose(1, 2), current)
-                block[j].baddbmm_(current.mul_(self.step[role]), z.transpose(1, 2), alpha=-1)
+                    current = current * slope
+                # The branch's factor enters with its last matrix.
+                factor = self.branch if j == self.layers - 1 else 1.0
+                below = times(factor * self.multiplier[role], block[j].transpose(1, 2), current)
+                block[j].baddbmm_(current, z.transpose(1, 2), alpha=-self.step[role] * factor)
                 current = below if self.run.outside or slope is None else below.mul_(slope)
             signal = current.add_(signal)
         if ends_move:
             inputs = x.transpose(1, 2) / FEATURES**0.5
-            self.input.baddbmm_(signal * self.step["input"], inputs, alpha=-1)
+            self.input.baddbmm_(signal * (self.ends / self.swept), inputs, alpha=-self.step["input"])
         return self.loss(output, labels)
 
     def train(self, x: Tensor, labels: Tensor) -> Tensor:
