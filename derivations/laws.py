@@ -132,7 +132,7 @@ LAWS: Final[tuple[Law, ...]] = (
     ),
     Law(
         name="real-steps",
-        claim="T real optimizer steps on a batch follow the exponents of one infinitesimal step",
+        claim="T real optimizer steps on one example follow the exponents of one infinitesimal step",
         observables=("own-update:J", "total-update:J", "feature-update", "output-update"),
         width="as derived",
         depth="as derived",
