@@ -52,8 +52,8 @@ ONE_OF_EACH = (
     Option("ntk", 1, "relu", "depth"),
     Option("mup", 1, "gelu", "depth"),
     Option("mup", 1, "tanh", "depth", wide=Fraction(1, 2)),
-    Option("completep", 6, "tanh", "width"),
-    Option("sp", 8, "relu", "depth"),
+    Option("completep", 8, "tanh", "width"),
+    Option("sp", 6, "relu", "depth"),
 )
 
 
