@@ -198,6 +198,7 @@ def _real_steps(
 
 
 def _pairs_reach(slope: Estimate, sweep: Sweep, half_width: float) -> float:
-    """The half-width that more pairs can get to: what is asked for, or no more than their share on top of the rest."""
+    """The half-width that more pairs can get to: what is asked for, or their share on top of a rest that is wider."""
     low, high = slope.interval(sweep.confidence)
-    return max(half_width, (high - low) / 2 / PAIRED_SHARE)
+    rest = (high - low) / 2
+    return half_width if rest < half_width else rest / PAIRED_SHARE
