@@ -33,7 +33,7 @@ DEPTHS: Final[tuple[int, ...]] = (4, 8, 16, 32, 64)
 GROWTH_DEPTHS: Final[tuple[int, ...]] = (2, 4, 8)
 WIDENINGS: Final = (Fraction(3, 2), 2, 3, 4)  # times the width
 MOST_OF_ONE: Final = 1 << 25  # weights of one member
-MOST_WEIGHTS: Final = 1 << 31  # weights of all members: some twenty CPU seconds
+MOST_WEIGHTS: Final = 1 << 32  # weights of all members: some forty CPU seconds
 # Of half the distance to a rival exponent, an eighth, this much may be the declared error of a default sweep.
 ROOMY: Final = 0.065
 RESERVE: Final = 0.98
