@@ -20,6 +20,21 @@ from powercount.studies import workers as module
 from powercount.studies.study import Cell, Study, StudyError, compute_elsewhere
 from powercount.studies.workers import Workers, run, workers
 
+CELLS = """
+import os, signal, time
+
+def doubled(*, number, log):
+    time.sleep(0.02)
+    with open(log, "a", encoding="utf-8") as file:
+        file.write(f"{number} {os.getpid()}\\n")
+    return {"twice": 2 * number}
+
+def broken(*, text):
+    raise ValueError(text)
+
+def deadly(*, text):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
 CLUSTER = """
 import sys
 from distributed import LocalCluster
@@ -32,30 +47,22 @@ if __name__ == "__main__":
 """
 
 
-def doubled(*, number, log):
-    """A cell of this file, which leaves a line where it was computed."""
-    time.sleep(0.02)
-    with open(log, "a", encoding="utf-8") as file:
-        file.write(f"{number} {os.getpid()}\n")
-    return {"twice": 2 * number}
-
-
-def broken(*, text):
-    """A cell that cannot be computed."""
-    raise ValueError(text)
-
-
-def deadly(*, text):
-    """A cell that kills the process that computes it."""
-    os.kill(os.getpid(), signal.SIGKILL)
-    return text
+@pytest.fixture
+def lent(tmp_path, monkeypatch):
+    """A folder whose module ``lent_cells`` every process can import."""
+    folder = tmp_path / "lent"
+    folder.mkdir()
+    (folder / "lent_cells.py").write_text(CELLS)
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "lent_cells", raising=False)
+    return folder
 
 
 def asked(study, first, log):
     """A check of six cells, of which neighbours ask for four as well."""
     numbers = range(first, first + 6)
     wanted = {str(number): {"number": number, "log": str(log)} for number in numbers}
-    return [each["twice"] for each in study.cells(doubled, wanted)]
+    return [each["twice"] for each in study.cells("lent_cells:doubled", wanted)]
 
 
 def digest(jobs, scheduler, folder, doomed=None):
@@ -81,7 +88,7 @@ def kill_soon(process, log):
 
 
 @pytest.fixture
-def cluster(tmp_path, pytestconfig):
+def cluster(tmp_path, lent):
     """A function that starts a local cluster: (its address, its two workers' processes)."""
     pytest.importorskip("distributed", reason="the cluster extra is not installed")
     (tmp_path / "cluster.py").write_text(CLUSTER)
@@ -95,7 +102,7 @@ def cluster(tmp_path, pytestconfig):
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env={**os.environ, "PYTHONPATH": str(pytestconfig.rootpath)},
+            env={**os.environ, "PYTHONPATH": str(lent)},
         )
         started.append(process)
         address, *pids = process.stdout.readline().split()
@@ -106,7 +113,7 @@ def cluster(tmp_path, pytestconfig):
         process.communicate(timeout=60)
 
 
-def test_serial_and_pool_say_the_same_and_compute_each_cell_once(tmp_path):
+def test_serial_and_pool_say_the_same_and_compute_each_cell_once(lent, tmp_path):
     """One digest; 20 cells that 48 were asked for."""
     alone, computed = digest(1, None, tmp_path / "alone")
     assert sorted(computed, key=int) == [str(number) for number in range(20)]
@@ -134,24 +141,24 @@ def test_a_worker_of_many_threads_is_refused(cluster):
         pass
 
 
-def test_what_fails_elsewhere_is_raised_here(tmp_path):
+def test_what_fails_elsewhere_is_raised_here(lent, tmp_path):
     """A cell that raises, a check that raises, and a process that is killed: each ends the study."""
     with ThreadPoolExecutor(1) as threads:
         pool = Workers(threads)
         study = Study(folder=tmp_path, pool=pool)
         with pytest.raises(ValueError, match="no number"):
-            list(run(lambda text: study.cell(text, broken, text=text), ["no number"], pool))
+            list(run(lambda text: study.cell(text, "lent_cells:broken", text=text), ["no number"], pool))
         with pytest.raises(ZeroDivisionError):
             list(run(lambda text: 1 / len(text), ["", "a"], pool))
     with workers(2) as pool:
         study = Study(folder=tmp_path, pool=pool)
         with pytest.raises(StudyError, match="a process was killed"):
-            list(run(lambda text: study.cell(text, deadly, text=text), ["a", "b"], pool))
+            list(run(lambda text: study.cell(text, "lent_cells:deadly", text=text), ["a", "b"], pool))
 
 
-def test_a_worker_of_other_sources_is_refused():
+def test_a_worker_of_other_sources_is_refused(lent):
     """The identity that a cell is asked under holds sources and versions: a worker with others says so."""
-    cell = Cell.of(doubled, {"number": 1, "log": os.devnull})
+    cell = Cell.of("lent_cells:doubled", {"number": 1, "log": os.devnull})
     assert compute_elsewhere(cell.function, cell.arguments, cell.identity) == {"twice": 2}
     with pytest.raises(StudyError, match="install the same on every machine"):
         compute_elsewhere(cell.function, cell.arguments, cell.identity + " of last week")
