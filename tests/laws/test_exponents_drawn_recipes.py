@@ -2,7 +2,7 @@
 
 Hypothesis draws what the command accepts: blocks of one to eight internal layers, activations, both losses, powers of
 both axes, zero starts, data, seeds, and one or several real steps; every observable is derived, measured and judged on
-one axis. No verdict may be CONTRADICTS and at most 2 % may be UNDECIDED. ``--recipes N`` draws N along each axis, in
+its axis. No verdict may be CONTRADICTS and at most 2 % may be UNDECIDED. ``--recipes N`` draws N along each axis, in
 parts that workers share.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-import pytest
 from hypothesis import given, note, seed, settings
 
 from powercount.derivations.recipe import AXES, observables
@@ -24,7 +23,7 @@ LAYERS = 3  # in a default run, for its time; a night draws up to eight
 
 
 def pytest_generate_tests(metafunc):
-    """Two parts along each axis, one where little is drawn, four in a night."""
+    """Two parts, one where little is drawn, four in a night."""
     if "part" in metafunc.fixturenames:
         metafunc.parametrize("part", range(parts(metafunc.config)))
 
@@ -34,16 +33,14 @@ def parts(config):
     return 4 if config.getoption("--night") else 1 if config.getoption("--quick") else 2
 
 
-@pytest.mark.parametrize("axis", AXES)
-def test_drawn_recipes_follow_their_derived_exponents(axis, part, powercount_laws, quick, pytestconfig):
-    """Every observable ~ n^a L^b with the derived (a, b), for anything the command accepts."""
+def test_drawn_recipes_follow_their_derived_exponents(part, powercount_laws, quick, pytestconfig):
+    """Every observable ~ n^a L^b with the derived (a, b), for anything the command accepts, along both axes."""
     verdicts, wanted, began = [], 0, time.process_time()
-    count = pytestconfig.getoption("--recipes")
-    drawn = drawn_questions(axis, 8 if pytestconfig.getoption("--night") else LAYERS)
+    count, given_seed = pytestconfig.getoption("--recipes"), pytestconfig.getoption("--hypothesis-seed")
 
     def holds(question):
         nonlocal wanted
-        recipe = question.recipe
+        recipe, axis = question.recipe, question.axis
         note(
             f"data = {question.data}, steps = {question.steps}, seed = {question.seed}; recipe.toml:\n"
             f"{recipe_text(recipe)}"
@@ -55,13 +52,14 @@ def test_drawn_recipes_follow_their_derived_exponents(axis, part, powercount_law
         for verdict in found:
             assert verdict.outcome != "CONTRADICTS", verdict.story()
 
-    held = settings(max_examples=count // (4 if quick else parts(pytestconfig)))(given(question=drawn)(holds))
-    given_seed = pytestconfig.getoption("--hypothesis-seed")
-    if given_seed is not None:  # each part draws its own
-        held = seed(f"{given_seed}, part {part}")(held)
-    held()
+    for axis in AXES:
+        drawn = drawn_questions(axis, 8 if pytestconfig.getoption("--night") else LAYERS)
+        held = settings(max_examples=count // (4 if quick else parts(pytestconfig)))(given(question=drawn)(holds))
+        if given_seed is not None:  # each part draws its own
+            held = seed(f"{given_seed}, part {part}")(held)
+        held()
     spent = time.process_time() - began
-    counts = powercount_laws.tally(verdicts, f"what is accepted, along {axis}, part {part}, {spent:.0f} CPU seconds")
+    counts = powercount_laws.tally(verdicts, f"what is accepted, part {part}, {spent:.0f} CPU seconds")
     assert len(verdicts) == wanted > 10
-    # Of few verdicts one recipe's worth may be undecided: what is asserted is a rate, and parts add up.
+    # Of few verdicts one recipe's worth may be undecided: what is asserted is a rate over both axes, and parts add up.
     assert counts["UNDECIDED"] <= MOST_UNDECIDED * len(verdicts) + 8
