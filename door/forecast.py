@@ -47,6 +47,7 @@ FEW_OF_THE_LEDGER: Final = 10.0
 LEDGER: Final = {
     "transfer": 195.0,
     "coupling": 50.0,
+    "independence": 50.0,
     "digits": 60.0,
     "page": 200.0,
     "convergence:c17_width": 330.0,

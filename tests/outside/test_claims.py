@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,16 @@ def evidence(outcome, condition="relu", part="a power"):
         high=0.0,
         outcome=outcome,
     )
+
+
+@pytest.mark.parametrize("error", [0.01, 1.0])
+def test_a_number_has_two_twins_and_a_vague_measurement_contradicts_neither(error):
+    """The claimed number moved by its rival, down and up, is judged by the same measurement."""
+    seen = Estimate(value=0.5, standard_error=error, freedom=100)
+    found = from_estimate(seen, Fraction(1, 2), Fraction(1, 2), part="p", condition="c")
+    sharp = error < 0.1
+    assert found.outcome == ("AGREES" if sharp else "UNDECIDED")
+    assert found.twins == (("CONTRADICTS",) * 2 if sharp else ("UNDECIDED",) * 2)
 
 
 def test_the_record_holds_every_claim_of_the_register():
