@@ -35,7 +35,7 @@ def test_ratio_falls_where_many_modes_are_left(capacity, rough, smooth, seed):
 
 
 def test_half_way_the_exponent_is_a_quarter(powercount_laws):
-    """e = 1/4 at a = 2 b + 3/4, where a hundred samples have a slope of -1/3; a constant ratio is contradicted."""
+    """e = 1/4 at a = 2 b + 3/4, where a hundred samples have a slope of -.35; a constant ratio is contradicted."""
     study = Study(quick=True)
     found = ratio_slope(study, *BETWEEN, Fraction(-1, 4))
     powercount_laws.note(
