@@ -24,6 +24,7 @@ from sympy import Expr, Integer, Rational, Symbol
 
 from powercount.derivations.recipe import KINDS, Power, Recipe, role_names
 from powercount.derivations.scale import ONE, ZERO, Scale, independent, over_depth, product
+from powercount.derivations.sources import TP6
 from powercount.derivations.steps import Chain, Condition, Step
 
 SATURATING = ("erf", "tanh")
@@ -218,7 +219,7 @@ def forward(chain: Chain, roles: dict[str, SymbolicRole], layers: int, activatio
             parents=("start", "branch-gain"),
             conditions=tuple(_stability(beta, activation)),
             assumes=("weights independent and centred at initialization",),
-            source="Tensor Programs VI (arXiv 2310.02244), section 7; stable at initialization iff alpha >= 1/2",
+            source=f"{TP6}, section 7; stable at initialization iff alpha >= 1/2",
         )
     )
     chain.add(

@@ -10,10 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-THIS: Final = "derived here"
-TP6: Final = "Tensor Programs VI (arXiv 2310.02244)"
-NFD: Final = "arXiv 2512.21075"
-BAHRI: Final = "Explaining Neural Scaling Laws (arXiv 2102.06701)"
+from powercount.derivations.sources import (
+    BAHRI,
+    COMPLETEP,
+    DEFILIPPIS,
+    ELSHARKAWY,
+    FEATURE_LEARNING,
+    HERE,
+    NARROW,
+    NFD,
+    TP6,
+)
+
 SCALING: Final = "tests/laws/scaling_laws"
 
 
@@ -46,7 +54,7 @@ LAWS: Final[tuple[Law, ...]] = (
         observables=("branch-sum",),
         width="0",
         depth="1/2 - alpha",
-        source=f"{TP6}, 7.1; CompleteP (arXiv 2505.01618)",
+        source=f"{TP6}, 7.1; {COMPLETEP}",
         test="tests/laws/test_exponents_branch_sum.py",
     ),
     Law(
@@ -73,7 +81,7 @@ LAWS: Final[tuple[Law, ...]] = (
         observables=("total-update:J",),
         width="0",
         depth="max(c_j - alpha, 0, 1 - 2 alpha + max_i c_i)",
-        source=THIS,
+        source=HERE,
         test="tests/laws/test_exponents_total_update.py",
     ),
     Law(
@@ -82,7 +90,7 @@ LAWS: Final[tuple[Law, ...]] = (
         observables=("feature-update", "feature-update@ROLE"),
         width="0",
         depth="1 - 2 alpha + c_j from hidden j; 0 from the input",
-        source=f"{TP6}, 7.2 and 9; CompleteP (arXiv 2505.01618)",
+        source=f"{TP6}, 7.2 and 9; {COMPLETEP}",
         test="tests/laws/test_exponents_feature_update.py",
     ),
     Law(
@@ -91,7 +99,7 @@ LAWS: Final[tuple[Law, ...]] = (
         observables=("output-update", "output-update@ROLE"),
         width="0",
         depth="1 - 2 alpha + c_j from hidden j; 0 from input and readout",
-        source=f"{THIS}; price of the correction announced in {NFD}",
+        source=f"{HERE}; price of the correction announced in {NFD}",
         test="tests/laws/test_exponents_output_update.py",
     ),
     Law(
@@ -100,7 +108,7 @@ LAWS: Final[tuple[Law, ...]] = (
         observables=("all",),
         width="as derived",
         depth="none: faster than any power",
-        source=THIS,
+        source=HERE,
         test="tests/laws/test_exponents_growth.py",
     ),
     Law(
@@ -109,7 +117,7 @@ LAWS: Final[tuple[Law, ...]] = (
         observables=("all",),
         width="none: values, not slopes",
         depth="none: values, not slopes",
-        source=THIS,
+        source=HERE,
         test="tests/laws/test_infinite_width_values.py",
     ),
     Law(
@@ -118,7 +126,7 @@ LAWS: Final[tuple[Law, ...]] = (
         observables=("all",),
         width="as derived",
         depth="as derived",
-        source=THIS,
+        source=HERE,
         test="tests/laws/test_exponents_drawn_recipes.py",
     ),
     Law(
@@ -127,7 +135,7 @@ LAWS: Final[tuple[Law, ...]] = (
         observables=("all",),
         width="as derived",
         depth="as derived",
-        source=THIS,
+        source=HERE,
         test="tests/laws/test_exponents_every_option.py",
     ),
     Law(
@@ -136,7 +144,7 @@ LAWS: Final[tuple[Law, ...]] = (
         observables=("own-update:J", "total-update:J", "feature-update", "output-update"),
         width="as derived",
         depth="as derived",
-        source=THIS,
+        source=HERE,
         test="tests/laws/test_exponents_real_steps.py",
     ),
     Law(
@@ -145,7 +153,7 @@ LAWS: Final[tuple[Law, ...]] = (
         observables=("output-update, tied over decoupled",),
         width="0",
         depth="1 - 2 alpha",
-        source=f"{THIS}; refutes a claim of {NFD}",
+        source=f"{HERE}; refutes a claim of {NFD}",
         test="tests/laws/dynamics/test_exponents_gradient_independence.py",
     ),
     Law(
@@ -154,7 +162,7 @@ LAWS: Final[tuple[Law, ...]] = (
         observables=("increments of the stream", "branch beside its linearisation", "second order beside first"),
         width="0",
         depth="alpha - 1 and 2(alpha - 1); increments as epsilon^(1/2) at alpha = 1/2, else epsilon",
-        source=f"{TP6}, 7.4 to 7.6; CompleteP (arXiv 2505.01618)",
+        source=f"{TP6}, 7.4 to 7.6; {COMPLETEP}",
         test="tests/laws/dynamics/test_exponents_blocks.py",
     ),
     Law(
@@ -163,7 +171,7 @@ LAWS: Final[tuple[Law, ...]] = (
         observables=("best learning rate",),
         width="0",
         depth="minus the power of output-update; -1/2 for hidden matrices under sqrt(L)",
-        source=THIS,
+        source=HERE,
         test="tests/laws/dynamics/test_exponents_transfer.py",
     ),
     Law(
@@ -172,7 +180,7 @@ LAWS: Final[tuple[Law, ...]] = (
         observables=("test loss",),
         width="-a in features P; -min(a - 1, b) with source a and capacity b",
         depth="none: powers of D, -a; -min(a - 1, 2 b)",
-        source=f"{BAHRI}; feature exponent {THIS}",
+        source=f"{BAHRI}; feature exponent {HERE}",
         test=f"{SCALING}/test_exponents_kernel_spectra.py",
     ),
     Law(
@@ -190,7 +198,7 @@ LAWS: Final[tuple[Law, ...]] = (
         observables=("Var f",),
         width="-1; 0 under NTK where not centred",
         depth="none",
-        source=f"{BAHRI}; the control {THIS}",
+        source=f"{BAHRI}; the control {HERE}",
         test=f"{SCALING}/test_exponents_width_variance.py",
     ),
     Law(
@@ -199,7 +207,7 @@ LAWS: Final[tuple[Law, ...]] = (
         observables=("E L(n) - L", "E f_n - f", "E L(D) - L"),
         width="-1; square of the bias -2",
         depth="none: powers of D, -1; -1/2 for a loss with a kink at the limit",
-        source=f"{BAHRI}; Bordelon and Pehlevan (arXiv 2304.03408); Vyas et al. (arXiv 2305.18411)",
+        source=f"{BAHRI}; {NARROW}",
         test=f"{SCALING}/test_exponents_finite_width_and_data.py",
     ),
     Law(
@@ -217,7 +225,7 @@ LAWS: Final[tuple[Law, ...]] = (
         observables=("test loss", "eigenvalues"),
         width="none: powers of P",
         depth="none: powers of D and of the rank",
-        source=f"{THIS}; beside {BAHRI}",
+        source=f"{HERE}; beside {BAHRI}",
         test=f"{SCALING}/test_exponents_digits.py",
     ),
     Law(
@@ -226,7 +234,7 @@ LAWS: Final[tuple[Law, ...]] = (
         observables=("sigma/mu of the test loss",),
         width="none",
         depth="none: powers of D, -(2 b + 1 - a) held between 0 and 1/2",
-        source=f"{THIS}; against Elsharkawy, Kahn and Hooberman (arXiv 2503.05938)",
+        source=f"{HERE}; against {ELSHARKAWY}",
         test=f"{SCALING}/test_exponents_loss_spread.py",
     ),
     Law(
@@ -235,7 +243,7 @@ LAWS: Final[tuple[Law, ...]] = (
         observables=("excess risk",),
         width="none",
         depth="none: n^(-1 + 1/(2 gamma)) at its best; lambda^(-2/3) at n = d; 1/n beyond",
-        source="Defilippis et al. (arXiv 2509.24882)",
+        source=DEFILIPPIS,
         test=f"{SCALING}/test_exponents_lasso.py",
     ),
     Law(
@@ -253,7 +261,7 @@ LAWS: Final[tuple[Law, ...]] = (
         observables=("loss against time",),
         width="none",
         depth="none: powers of t, -beta max(1, 2/(1 + beta))",
-        source="Bordelon, Atanasov and Pehlevan (arXiv 2409.17858)",
+        source=FEATURE_LEARNING,
         test=f"{SCALING}/test_exponents_feature_learning.py",
     ),
 )

@@ -25,6 +25,7 @@ from powercount.derivations.recipe import (
     Recipe,
     Role,
 )
+from powercount.derivations.sources import COMPLETEP, EVERETT, NFD, TP4, TP6
 
 HALF: Final = Fraction(1, 2)
 
@@ -79,38 +80,38 @@ class Named:
 NAMED: Final[dict[str, Named]] = {
     "sp": Named(
         about="standard parametrization at its largest stable global rate, 1/n; no rule for depth",
-        source="Tensor Programs IV (arXiv 2011.14522), table 1",
+        source=f"{TP4}, table 1",
         make=_sp,
     ),
     "ntk": Named(
         about="neural tangent parametrization; no rule for depth",
-        source="Tensor Programs IV (arXiv 2011.14522), table 1",
+        source=f"{TP4}, table 1",
         make=_ntk,
     ),
     "mean-field": Named(
         about="mean-field parametrization (the powers of muP, on multipliers); no rule for depth",
-        source="Everett et al. (arXiv 2407.05872), table of parametrizations",
+        source=f"{EVERETT}, table of parametrizations",
         make=_coordinates_a,
     ),
     "mup": Named(
         about="maximal update parametrization in width, without multipliers; no rule for depth",
-        source="Tensor Programs IV (arXiv 2011.14522) and V (arXiv 2203.03466)",
+        source=f"{TP4} and V (arXiv 2203.03466)",
         make=_mup,
     ),
     "depth-mup": Named(
         about="muP with the branch multiplied by 1/sqrt(L)",
-        source="Tensor Programs VI (arXiv 2310.02244); arXiv 2512.21075",
+        source=f"{TP6}; {NFD}",
         make=lambda layers: _coordinates_a(layers, branch=-HALF),
     ),
     "depth-mup-sqrt": Named(
         about="depth-mup with sqrt(L) on the rate of the first internal matrix: our inference of the "
         "correction announced in arXiv 2512.21075, whose exact rule we could not read",
-        source="inferred from the abstract of arXiv 2512.21075",
+        source=f"inferred from the abstract of {NFD}",
         make=lambda layers: _coordinates_a(layers, branch=-HALF, first=HALF),
     ),
     "completep": Named(
         about="muP with the branch multiplied by 1/L and L on the hidden SGD rates",
-        source="CompleteP (arXiv 2505.01618); spectral condition in depth (arXiv 2603.00541)",
+        source=f"{COMPLETEP}; spectral condition in depth (arXiv 2603.00541)",
         make=lambda layers: _coordinates_a(layers, branch=-Fraction(1), first=Fraction(1), rest=Fraction(1)),
     ),
 }

@@ -21,7 +21,8 @@ from powercount.derivations.forward import forward, placed_roles, slope_of_activ
 from powercount.derivations.optimizers import rule_of
 from powercount.derivations.recipe import AXES, Axis, Observable, Recipe, internal_index
 from powercount.derivations.scale import ONE, Scale, product
-from powercount.derivations.steps import HOUSE, Chain, Step, plain
+from powercount.derivations.sources import HERE
+from powercount.derivations.steps import Chain, Step, plain
 from powercount.derivations.updates import updates
 
 
@@ -101,7 +102,7 @@ class Prediction:
     @property
     def sources(self) -> tuple[str, ...]:
         """Where the steps are printed."""
-        return tuple(dict.fromkeys(step.source for step in self.steps if step.source != HOUSE)) or (HOUSE,)
+        return tuple(dict.fromkeys(step.source for step in self.steps if step.source != HERE)) or (HERE,)
 
     def as_row(self) -> PredictionRow:
         """As plain data, ready for JSON."""

@@ -19,10 +19,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final
 
 import sympy
 from sympy import Expr, Integer, Max, Rational
+
+
+def as_fraction(number: Expr) -> Fraction:
+    """An exact rational of SymPy's as a fraction of Python's."""
+    exact = Rational(number)
+    return Fraction(int(exact.p), int(exact.q))
+
+
+def as_rational(number: Fraction | int) -> Rational:
+    """A fraction of Python's as an exact rational of SymPy's."""
+    return Rational(number.numerator, number.denominator)
 
 
 @dataclass(frozen=True, slots=True)

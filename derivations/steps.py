@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from sympy import Expr
 
 from powercount.derivations.scale import Scale
+from powercount.derivations.sources import HERE
 
-HOUSE: Final = "powercount, derived here"
 _LETTERS: Final = {
     "Delta": "Δ",
     "Gamma": "Γ",
@@ -60,18 +60,50 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One line of a derivation: symbol = formula, because ..., of this scale."""
+class Line:
+    """One line of a derivation: what it is about, because ..., resting on the lines named."""
 
     key: str
+    because: str
+    parents: tuple[str, ...] = ()
+    source: str = HERE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value(Line):
+    """A line that gives an exact value."""
+
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step(Line):
+    """A line that gives a scale: symbol = formula."""
+
     symbol: str
     formula: str
-    because: str
     scale: Scale
-    parents: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = ()
     assumes: tuple[str, ...] = ()
-    source: str = HOUSE
+
+
+L = TypeVar("L", bound=Line)
+
+
+def joined(before: Mapping[str, L], line: L) -> dict[str, L]:
+    """The lines before and one more; ``ValueError`` if it is there already or rests on what is not."""
+    missing = [parent for parent in line.parents if parent not in before]
+    if missing or line.key in before:
+        raise ValueError(f"step {line.key!r}: repeated, or resting on unknown steps {missing}")
+    return {**before, line.key: line}
+
+
+def values(*lines: Value) -> dict[str, Value]:
+    """Lines by name, in the order they were derived."""
+    chain: dict[str, Value] = {}
+    for line in lines:
+        chain = joined(chain, line)
+    return chain
 
 
 @dataclass(slots=True)
@@ -82,10 +114,7 @@ class Chain:
 
     def add(self, step: Step) -> Scale:
         """Record a step and hand its scale on."""
-        missing = [parent for parent in step.parents if parent not in self.steps]
-        if missing or step.key in self.steps:
-            raise ValueError(f"step {step.key!r}: repeated, or resting on unknown steps {missing}")
-        self.steps[step.key] = step
+        self.steps = joined(self.steps, step)
         return step.scale
 
     def scale(self, key: str) -> Scale:

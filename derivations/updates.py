@@ -24,6 +24,7 @@ from powercount.derivations.forward import (
 )
 from powercount.derivations.optimizers import SGD, Meeting, SizeRule
 from powercount.derivations.scale import ONE, Scale, added, aligned, product
+from powercount.derivations.sources import NFD, TP6
 from powercount.derivations.steps import Chain, Step
 
 LEARNED = "learned-gradient"
@@ -108,7 +109,7 @@ def updates(
                 f"with |z_{j}| = {'|h|' if j == 1 else f'|y_{j - 1}|'}",
                 scale=rule.size(met),
                 parents=("stream", *rule.parents(met), *gain_keys(1, j - 1), *below),
-                source="arXiv 2512.21075 (first internal layer of a two-layer block); Tensor Programs VI, section 9",
+                source=f"{NFD} (first internal layer of a two-layer block); {TP6}, section 9",
             )
         )
     met = Meeting(

@@ -8,7 +8,7 @@ A sweep of a recipe with k internal layers, S seeds and B examples, over sizes (
     calls      L k times ``CALLS`` operations of torch a size and chunk of members, whatever their size
 and T real steps of a few members, in float64, S L k n^2 numbers a step and run (a clone, a gradient, a step), forward
 and backward; a run for each role alone and one of all. What each kind of work costs is measured on this machine when
-asked for, in some 50 milliseconds; the counts of operations were fitted once. It is within a factor of 4, tested on
+asked for, in some 20 milliseconds; the counts of operations were fitted once. It is within a factor of 4, tested on
 small sweeps; seeds that grow until a verdict is decided make a range of it.
 
 Worked line: 16 seeds of depth-mup along depth 4..64 at n = 128 draw 34 million numbers (.1 s), multiply 6 billion
@@ -91,7 +91,7 @@ class Forecast:
 NOTHING: Final = Forecast(least=0.0, most=0.0, memory=LOADED)
 
 
-def timed(work: Callable[[], object], least: float = 0.01) -> float:
+def timed(work: Callable[[], object], least: float = 0.003) -> float:
     """CPU seconds of one round of work, the quickest of a few that fill ``least`` seconds."""
     work()
     best, spent = float("inf"), 0.0
@@ -117,7 +117,7 @@ def this_machine() -> Machine:
 def _measured() -> Machine:
     generator = torch.Generator().manual_seed(0)
     weights, columns = torch.ones(8, 128, 128), torch.ones(8, 128, 32)
-    numbers, long, short = torch.empty(1 << 18), torch.ones(1 << 17), torch.ones(16)
+    numbers, long, short = torch.empty(1 << 16), torch.ones(1 << 17), torch.ones(16)
 
     def calls() -> None:
         for _ in range(100):

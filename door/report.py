@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from powercount.derivations.recipe import Axis, printable
 from powercount.door.table import VERDICT_HEADER, verdict_cells
-from powercount.empirical.grow import Progress
-from powercount.explain import SHOWN, Explanation
-from powercount.verdict import Verdict
+
+if TYPE_CHECKING:
+    from powercount.empirical.grow import Progress
+    from powercount.explain import Explanation
+    from powercount.verdict import Verdict
 
 COLOUR = {"AGREES": "green", "CONTRADICTS": "red", "UNDECIDED": "yellow"}
 
@@ -53,6 +56,8 @@ def print_verdicts(title: str, verdicts: Sequence[Verdict]) -> None:
 
 def print_suspects(axis: Axis, ranked: Sequence[Explanation]) -> None:
     """What would explain a red result, and what to change."""
+    from powercount.explain import SHOWN
+
     if not ranked:
         print(
             f"\nsuspect along {axis}: nothing small explains every verdict: no power of one role, of all hidden roles, "

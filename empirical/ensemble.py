@@ -17,6 +17,7 @@ from torch import Tensor
 from powercount.derivations.recipe import Recipe, middle
 from powercount.empirical.activations import ACTIVATION, SLOPE
 from powercount.empirical.data import CLASSES, FEATURES, draw
+from powercount.empirical.losses import loss_named, one_hot
 
 
 def seed_of(seed: int, member: int) -> int:
@@ -88,7 +89,7 @@ class Ensemble:
         self.recipe, self.width, self.depth = recipe, width, depth
         self.layers = recipe.block.layers
         self.phi, self.slope = ACTIVATION[recipe.block.activation], SLOPE[recipe.block.activation]
-        self.x, self.labels = draws.x, draws.labels
+        self.x, self.labels, self._loss = draws.x, draws.labels, loss_named(recipe.optimizer.loss)
         self.branch = float(depth**recipe.parametrization.branch)
         self.multiplier, self.rate, std = {}, {}, {}
         for name, role in recipe.parametrization.roles():
@@ -162,18 +163,11 @@ class Ensemble:
 
     def error(self, output: Tensor) -> Tensor:
         """dloss/df of each example's own loss, shape (S, C, B)."""
-        target = torch.nn.functional.one_hot(self.labels, CLASSES).transpose(1, 2).to(output.dtype)
-        guess = torch.softmax(output, dim=1) if self.recipe.optimizer.loss == "cross-entropy" else output
-        return guess - target
+        return self._loss.error(output, one_hot(self.labels, output.dtype))
 
     def loss(self, output: Tensor) -> Tensor:
         """The mean loss over the batch of each member, shape (S,)."""
-        if self.recipe.optimizer.loss == "cross-entropy":
-            each = torch.nn.functional.cross_entropy(output, self.labels, reduction="none")
-        else:
-            target = torch.nn.functional.one_hot(self.labels, CLASSES).transpose(1, 2).to(output.dtype)
-            each = 0.5 * (output - target).square().sum(dim=1)
-        return each.mean(dim=1)
+        return self._loss.value(output, one_hot(self.labels, output.dtype))
 
     def backward(self, passed: Pass, signal: Tensor, block: int) -> tuple[Tensor, list[Tensor]]:
         """From d/dh_l to d/dh_{l-1} and to d/dy_1..d/dy_k of one block; columns are (S, n, any, B)."""

@@ -28,10 +28,11 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sympy import Rational
 
 from powercount.derivations.dynamics.blocks import block_power, blocks_at, diversity
 from powercount.derivations.recipe import Recipe
+from powercount.derivations.scale import as_fraction, as_rational
+from powercount.derivations.sources import COMPLETEP, HERE, TP6
 from powercount.empirical.dynamics.blocks import (
     Training,
     increments_along_depth,
@@ -39,7 +40,7 @@ from powercount.empirical.dynamics.blocks import (
     share_of_first_matrices,
 )
 from powercount.empirical.fit import Estimate, fit_slope, jackknife, least_squares_weights
-from powercount.ledger.claim import COMPLETEP, HERE, ONE_STEP_TEST, TP6, Claim
+from powercount.ledger.claim import ONE_STEP_TEST, Claim
 from powercount.ledger.exponents import HALF
 from powercount.ledger.finding import Evidence, from_estimate
 from powercount.studies.study import Study
@@ -120,7 +121,7 @@ def _order(
     sizes, seen = _orders(study, alpha, activation, data)
     top, bottom = seen[pair[0]], seen[pair[1]] if pair[1] else None
     found = fit_slope(top, sizes) if bottom is None else log_slope(sizes, top, bottom)
-    predicted = Fraction(str(block_power(_recipe(alpha, 2, activation), key)))
+    predicted = as_fraction(block_power(_recipe(alpha, 2, activation), key))
     # alpha = 1/2 and alpha = 1 must be told apart, and the sum over depth from the norms.
     at_half = block_power(_recipe(HALF, 2, activation), key)
     return from_estimate(
@@ -183,7 +184,7 @@ def c11(study: Study) -> list[Evidence]:
                 from_estimate(
                     jackknife(lambda rows: double_limit(rows.mean(axis=0))[0], squares),
                     claimed,
-                    Fraction(str(diversity(Rational(alpha.numerator, alpha.denominator)))),
+                    as_fraction(diversity(as_rational(alpha))),
                     part=f"power of epsilon of the trained stream's increments, alpha = {alpha}",
                     condition=f"{activation}, {data}",
                     allowance=double_limit(squares.mean(axis=0))[1],

@@ -16,11 +16,6 @@ if TYPE_CHECKING:
     from powercount.ledger.finding import Evidence
     from powercount.studies.study import Study
 
-NFD: Final = "arXiv 2512.21075"
-TP4: Final = "Tensor Programs IV (arXiv 2011.14522)"
-TP6: Final = "Tensor Programs VI (arXiv 2310.02244)"
-COMPLETEP: Final = "CompleteP (arXiv 2505.01618)"
-HERE: Final = "derived here"
 ALONE: Final = "`tox -e claims` alone"
 V1_ONLY: Final = "in the first version only"
 SECOND_HAND: Final = "read at second hand"
@@ -28,10 +23,6 @@ ABSTRACT: Final = "the paper could not be read: abstracts and the notes of other
 V3_ONLY: Final = "in the third version only"
 DYNAMICS_TEST: Final = "tests/laws/dynamics/test_claims_dynamics.py"
 ONE_STEP_TEST: Final = "tests/laws/dynamics/test_claims_one_step.py"
-BAHRI: Final = "Explaining Neural Scaling Laws (arXiv 2102.06701)"
-FEATURE_LEARNING: Final = "Bordelon, Atanasov and Pehlevan (arXiv 2409.17858)"
-DYNAMICAL: Final = "Bordelon, Atanasov and Pehlevan (arXiv 2402.01092)"
-DEFILIPPIS: Final = "Defilippis et al. (arXiv 2509.24882)"
 SPECTRA_TEST: Final = "tests/laws/scaling_laws/test_exponents_kernel_spectra.py"
 LASSO_TEST: Final = "tests/laws/scaling_laws/test_exponents_lasso.py"
 LEARNING_TEST: Final = "tests/laws/scaling_laws/test_exponents_feature_learning.py"

@@ -7,12 +7,14 @@ from typing import Final
 
 import numpy as np
 
+from powercount.derivations.scale import as_fraction, as_rational
 from powercount.derivations.scaling_laws.learning import ALPHA, BETA, CHI, compute_at, compute_exponent, correction
+from powercount.derivations.sources import FEATURE_LEARNING
 from powercount.empirical.scaling_laws.flow import (
     SPACING,
     envelope,
 )
-from powercount.ledger.claim import FEATURE_LEARNING, LEARNING_TEST, Claim
+from powercount.ledger.claim import LEARNING_TEST, Claim
 from powercount.ledger.finding import Evidence, from_estimate
 from powercount.ledger.learning import (
     COMPUTED,
@@ -21,7 +23,6 @@ from powercount.ledger.learning import (
     ROUNDING,
     SIZES,
     Found,
-    as_rational,
     exponent,
     left_over,
     printed_compute,
@@ -58,7 +59,7 @@ def l18(study: Study) -> list[Evidence]:
     for alpha, beta in COMPUTED[:2] if study.quick else COMPUTED:
         for gamma in (0.0, 1.0):
             power = as_rational(beta)
-            derived = Fraction(str(compute_at(alpha, power, rich=gamma > 0)))
+            derived = as_fraction(compute_at(alpha, power, rich=gamma > 0))
             found = compute_slope(alpha, beta, gamma, per_unit=10 if study.quick else 20)
             other = compute_exponent().subs({ALPHA: alpha, BETA: power, CHI: 2 * power / (1 + power)})
             lazy = compute_at(alpha, power, rich=False)

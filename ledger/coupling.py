@@ -22,9 +22,11 @@ from sympy import Rational
 
 from powercount.derivations.dynamics.coupling import reading
 from powercount.derivations.dynamics.first_step import first_step
+from powercount.derivations.scale import as_fraction
+from powercount.derivations.sources import HERE, NFD
 from powercount.empirical.dynamics import coupling
 from powercount.empirical.dynamics.training import Kind, Run
-from powercount.ledger.claim import ABSTRACT, DYNAMICS_TEST, HERE, NFD, V3_ONLY, Claim
+from powercount.ledger.claim import ABSTRACT, DYNAMICS_TEST, V3_ONLY, Claim
 from powercount.ledger.finding import Evidence, from_estimate
 from powercount.ledger.runs import (
     Rows,
@@ -124,7 +126,7 @@ def c14(study: Study) -> list[Evidence]:
                 from_estimate(
                     slope_of(mean, over_width, widths),
                     -1,
-                    Fraction(str(2 * scale.width)),
+                    as_fraction(2 * scale.width),
                     part="power of n of the mean square overlap",
                     condition=condition,
                     rival=0.5,
@@ -134,7 +136,7 @@ def c14(study: Study) -> list[Evidence]:
                 from_estimate(
                     slope_of(mean, over_depth, (4, 8, 16, 32)),
                     0,
-                    Fraction(str(2 * scale.depth)),
+                    as_fraction(2 * scale.depth),
                     part="power of L of the mean square overlap",
                     condition=condition,
                     rival=0.5,

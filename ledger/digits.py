@@ -25,10 +25,11 @@ import numpy as np
 
 from powercount.decide import REPORTED, falls, stays
 from powercount.derivations.scaling_laws import ridge
+from powercount.derivations.sources import BAHRI, HERE
 from powercount.empirical.fit import Estimate, from_left_out, jackknife, least_squares_weights
 from powercount.empirical.scaling_laws import kernels
 from powercount.empirical.scaling_laws.kernels import Array, Labels
-from powercount.ledger.claim import BAHRI, HERE, Claim
+from powercount.ledger.claim import Claim
 from powercount.ledger.finding import Evidence, from_side, written
 from powercount.ledger.runs import Rows, mean, slope_expected, slope_of
 from powercount.ledger.spectra import generator_at

@@ -25,12 +25,13 @@ from powercount.derivations.dynamics.blocks import blocks_at
 from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import Axis, Recipe, observable_named
+from powercount.derivations.sources import COMPLETEP, HERE, INFINITE_LIMITS, NFD, TP6
 from powercount.door.recipe_file import recipe_from, recipe_text
 from powercount.empirical.design import Sweep
 from powercount.empirical.fit import Estimate
 from powercount.empirical.sweep import Measurement
 from powercount.finite_size import FiniteSize
-from powercount.ledger.claim import ABSTRACT, COMPLETEP, HERE, INFERRED, NFD, ONE_STEP_TEST, TP6, Claim
+from powercount.ledger.claim import ABSTRACT, INFERRED, ONE_STEP_TEST, Claim
 from powercount.ledger.finding import Evidence, from_side, from_verdict
 from powercount.recipes import WIDTHS, default_sweep, verify_axis
 from powercount.studies.study import Study
@@ -233,8 +234,6 @@ def c10(study: Study) -> list[Evidence]:
         found += powers(study, recipe, claimed, f"alpha = {alpha}")
     return found
 
-
-INFINITE_LIMITS: Final = "Bordelon et al. (arXiv 2405.15712)"
 
 CLAIMS: Final[tuple[Claim, ...]] = (
     Claim(

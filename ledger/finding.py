@@ -17,6 +17,7 @@ from fractions import Fraction
 from typing import Literal, TypedDict
 
 from powercount.decide import CONFIDENCE, REPORTED, RIVAL, Limit, Outcome, decide
+from powercount.derivations.scale import as_fraction
 from powercount.empirical.fit import Estimate
 from powercount.empirical.sweep import finite
 from powercount.verdict import Verdict
@@ -87,7 +88,7 @@ def from_verdict(verdict: Verdict, claimed: Fraction | int, *, part: str, condit
     derived = verdict.prediction.along(verdict.measurement.sweep.axis)
 
     def says(power: Fraction) -> Outcome:
-        if derived is not None and Fraction(str(derived)) == power:
+        if derived is not None and as_fraction(derived) == power:
             return verdict.outcome
         return "CONTRADICTS" if verdict.outcome == "AGREES" else "UNDECIDED"
 

@@ -14,9 +14,11 @@ from torch import Tensor
 from powercount.decide import falls
 from powercount.derivations.dynamics.coupling import reading
 from powercount.derivations.dynamics.first_step import first_step, linear_features
+from powercount.derivations.scale import as_fraction, as_rational
+from powercount.derivations.sources import HERE, NFD
 from powercount.empirical.dynamics.training import Trajectory
 from powercount.empirical.fit import Estimate
-from powercount.ledger.claim import ABSTRACT, DYNAMICS_TEST, HERE, INFERRED, NFD, V3_ONLY, Claim
+from powercount.ledger.claim import ABSTRACT, DYNAMICS_TEST, INFERRED, V3_ONLY, Claim
 from powercount.ledger.coupling import (
     ADJACENT,
     FEATURES,
@@ -51,7 +53,7 @@ def _shares(study: Study, place: int, key: str, claimed: Fraction, part: str) ->
             from_estimate(
                 slope_of(mean, members_here, depths(study)),
                 claimed,
-                Fraction(str(reading(key.replace("_", "-"), alpha=Rational(1, 2)).depth)),
+                as_fraction(reading(key.replace("_", "-"), alpha=Rational(1, 2)).depth),
                 part=part,
                 condition=activation,
                 expected=slope_expected(exact, depths(study)),
@@ -103,7 +105,7 @@ def remaining(gap: Estimate, expected: float, predicted: Fraction, *, part: str,
 def c15_accumulated(study: Study) -> list[Evidence]:
     """(iv) The accumulated effect on output and features: claimed to vanish, by our derivation of order one."""
     found = []
-    derived = Fraction(str(reading("relative-gap", alpha=Rational(1, 2)).depth))
+    derived = as_fraction(reading("relative-gap", alpha=Rational(1, 2)).depth)
     for activation in activations(study):
         for place, what in ((OUTPUT, "output"), (FEATURES, "squared features")):
             found.append(
@@ -139,7 +141,7 @@ def _powers(study: Study, alphas: Sequence[Fraction], claimed: dict[Fraction, Fr
     found = []
     for alpha in alphas:
         for activation in activations(study):
-            derived = Fraction(str(reading("relative-gap", alpha=Rational(str(alpha))).depth))
+            derived = as_fraction(reading("relative-gap", alpha=as_rational(alpha)).depth)
             found.append(
                 from_estimate(
                     gap_slope(study, activation, OUTPUT, branch=-alpha, most=most),

@@ -15,12 +15,14 @@ from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
-from sympy import Expr, Rational
+from sympy import Expr
 
+from powercount.derivations.scale import as_fraction, as_rational
 from powercount.derivations.scaling_laws import lasso
+from powercount.derivations.sources import DEFILIPPIS, HERE
 from powercount.empirical.fit import least_squares_weights
 from powercount.empirical.scaling_laws.lasso import excess_risks, minimizers, problem, trained_net
-from powercount.ledger.claim import DEFILIPPIS, HERE, LASSO_TEST, SECOND_HAND, Claim
+from powercount.ledger.claim import LASSO_TEST, SECOND_HAND, Claim
 from powercount.ledger.finding import Evidence, Number, from_estimate
 from powercount.ledger.runs import Rows, exact, mean, mean_of, slope_expected, slope_of
 from powercount.ledger.spectra import CLOSEST, ONE_PERCENT, generator_at
@@ -87,7 +89,7 @@ class Problem:
 
 def at_gamma(expression: Expr, gamma: Fraction) -> Fraction:
     """An exact expression at one gamma."""
-    return Fraction(str(expression.subs(lasso.GAMMA, Rational(str(gamma)))))
+    return as_fraction(expression.subs(lasso.GAMMA, as_rational(gamma)))
 
 
 def power_at(gamma: Fraction) -> Fraction:

@@ -25,9 +25,10 @@ from fractions import Fraction
 from typing import Final, NamedTuple
 
 import numpy as np
-from sympy import Rational
 
+from powercount.derivations.scale import as_fraction, as_rational
 from powercount.derivations.scaling_laws.learning import chi, correction
+from powercount.derivations.sources import DYNAMICAL, FEATURE_LEARNING, HERE
 from powercount.empirical.fit import Estimate
 from powercount.empirical.scaling_laws.flow import (
     SPACING,
@@ -40,7 +41,7 @@ from powercount.empirical.scaling_laws.flow import (
     reduced_trajectory,
     ripple,
 )
-from powercount.ledger.claim import DYNAMICAL, FEATURE_LEARNING, HERE, LEARNING_TEST, Claim
+from powercount.ledger.claim import LEARNING_TEST, Claim
 from powercount.ledger.finding import Evidence, from_estimate
 from powercount.ledger.runs import exact
 from powercount.studies.study import Study
@@ -96,14 +97,9 @@ class Found(NamedTuple):
         return exact(self.slope)
 
 
-def as_rational(number: Fraction) -> Rational:
-    """A fraction as SymPy's."""
-    return Rational(number.numerator, number.denominator)
-
-
 def exponent(beta: Fraction, gamma: float) -> Fraction:
     """chi, as a fraction."""
-    return Fraction(str(chi(as_rational(beta), rich=gamma > 0)))
+    return as_fraction(chi(as_rational(beta), rich=gamma > 0))
 
 
 def printed_exponent(beta: Fraction, gamma: float) -> Fraction:

@@ -8,8 +8,10 @@ from typing import Final
 
 import numpy as np
 
+from powercount.derivations.scale import as_fraction
 from powercount.derivations.scaling_laws import lasso
-from powercount.ledger.claim import DEFILIPPIS, LASSO_TEST, SECOND_HAND, Claim
+from powercount.derivations.sources import DEFILIPPIS
+from powercount.ledger.claim import LASSO_TEST, SECOND_HAND, Claim
 from powercount.ledger.finding import Evidence, Number, from_estimate
 from powercount.ledger.lasso import FEW, NOISE, PLACES, RIDGE_APART, STRENGTHS, UNIT, WEAK, Problem, compared
 from powercount.ledger.runs import exact
@@ -24,7 +26,7 @@ def on_the_peak(study: Study, claimed: Fraction) -> list[Evidence]:
         study,
         [(here, [strength * UNIT * dimension**0.5 for strength in STRENGTHS])],
         STRENGTHS,
-        (claimed, Fraction(str(lasso.peak_exponent()))),
+        (claimed, as_fraction(lasso.peak_exponent())),
         members=members,
         part=f"R against lambda at n = d = {dimension}",
         condition="the peak",
@@ -53,7 +55,7 @@ def limit_of_the_peak(place: Number) -> list[Evidence]:
         from_estimate(
             exact(math.log10(states[0].risk / states[1].risk)),
             -Fraction(2, 3),
-            -Fraction(str(lasso.peak_exponent())),
+            -as_fraction(lasso.peak_exponent()),
             part=f"slope of state evolution against lambda at n = d, lambda = {WEAK[0]:g} to {WEAK[1]:g}",
             condition="the peak",
             expected=math.log10(near[0] / near[1]),
@@ -90,7 +92,7 @@ def after_the_peak(study: Study, claimed: Fraction) -> list[Evidence]:
         study,
         [(Problem(gamma=1.0, dimension=64, samples=size), [8 * UNIT]) for size in sizes],
         sizes,
-        (claimed, Fraction(str(lasso.beyond_exponent()))),
+        (claimed, as_fraction(lasso.beyond_exponent())),
         members=96 if study.quick else 256,
         part="R against n, d = 64, lambda = 1/64",
         condition="beyond",

@@ -24,10 +24,11 @@ import numpy as np
 from powercount.decide import stays
 from powercount.derivations.dynamics.first_step import first_step, linear_features, outside_step
 from powercount.derivations.recipe import middle
+from powercount.derivations.sources import NFD
 from powercount.empirical.dynamics.coupling import moved_output
 from powercount.empirical.dynamics.training import ROLES, Run
 from powercount.empirical.fit import jackknife
-from powercount.ledger.claim import ABSTRACT, DYNAMICS_TEST, NFD, Claim
+from powercount.ledger.claim import ABSTRACT, DYNAMICS_TEST, Claim
 from powercount.ledger.coupling import (
     ADVANCED,
     FEATURES,

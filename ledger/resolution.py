@@ -14,10 +14,12 @@ from typing import Final
 
 import numpy as np
 
+from powercount.derivations.scale import as_fraction
 from powercount.derivations.scaling_laws.resolution import ORDERS, exponent, moment
+from powercount.derivations.sources import BAHRI
 from powercount.empirical.fit import least_squares_weights
 from powercount.empirical.scaling_laws.interpolation import losses
-from powercount.ledger.claim import BAHRI, Claim
+from powercount.ledger.claim import Claim
 from powercount.ledger.finding import Evidence, from_estimate
 from powercount.ledger.runs import Rows, mean, slope_expected, slope_of
 from powercount.studies.study import Study
@@ -54,7 +56,7 @@ def interpolation(study: Study, kind: str, dimension: int) -> Evidence:
     order = ORDERS[kind]
     moments = [float(moment(order, dimension, size)) for size in sizes]
     distances = np.asarray([float(moment(2, dimension, size)) for size in sizes])
-    power = Fraction(str(exponent(kind, dimension)))
+    power = as_fraction(exponent(kind, dimension))
     return from_estimate(
         slope_of(mean, rows, sizes),
         -Fraction(order, dimension),

@@ -11,9 +11,10 @@ from typing import Final
 import numpy as np
 
 from powercount.derivations.scaling_laws import ridge
+from powercount.derivations.sources import HERE
 from powercount.empirical.fit import jackknife
 from powercount.empirical.scaling_laws.features import target_losses
-from powercount.ledger.claim import HERE, SPECTRA_TEST, Claim
+from powercount.ledger.claim import SPECTRA_TEST, Claim
 from powercount.ledger.finding import Evidence, from_estimate
 from powercount.ledger.runs import Rows, mean_of
 from powercount.ledger.spectra import CLOSEST, ONE_PERCENT, generator_at

@@ -14,9 +14,10 @@ from fractions import Fraction
 from typing import Final
 
 import numpy as np
-from sympy import Rational
 
+from powercount.derivations.scale import as_fraction, as_rational
 from powercount.derivations.scaling_laws import ridge, spectra
+from powercount.derivations.sources import BAHRI, DYNAMICAL, MALONEY
 from powercount.empirical.fit import Estimate
 from powercount.empirical.scaling_laws.features import (
     draws,
@@ -25,7 +26,7 @@ from powercount.empirical.scaling_laws.features import (
     projection_losses,
     white_losses,
 )
-from powercount.ledger.claim import BAHRI, DYNAMICAL, SPECTRA_TEST, Claim
+from powercount.ledger.claim import SPECTRA_TEST, Claim
 from powercount.ledger.finding import Evidence, Number, from_estimate
 from powercount.ledger.runs import Rows, exact, mean, mean_of, next_order, slope_expected, slope_of
 from powercount.studies.study import Study
@@ -100,7 +101,7 @@ def _capacity_evidence(study: Study, letter: str) -> list[Evidence]:
             from_estimate(
                 losses.slope(),
                 -capacity,
-                -Fraction(str(spectra.white_exponent().subs(spectra.A, Rational(str(capacity))))),
+                -as_fraction(spectra.white_exponent().subs(spectra.A, as_rational(capacity))),
                 part=f"slope of the loss against {letter}, a = {capacity}",
                 condition=f"white target, alpha_K = {capacity}",
                 expected=slope_expected(losses.exact, losses.sizes),
@@ -247,7 +248,7 @@ def _source(study: Study, kind: str, problem: tuple[Fraction, Fraction], claimed
     modes, members, sizes = (512, 160, (16, 32, 64)) if study.quick else (2048, 128, (16, 32, 64, 128))
     spectrum, target = ridge.power_law(capacity, modes), ridge.power_law(source - capacity, modes)
     exponent = spectra.data_exponent() if kind == "samples" else spectra.feature_exponent()
-    predicted = spectra.at(exponent, target=Rational(str(source)), capacity=Rational(str(capacity)))
+    predicted = spectra.at(exponent, target=as_rational(source), capacity=as_rational(capacity))
     asked = {"source": str(source), "capacity": str(capacity), "kind": kind, "sizes": sizes, "modes": modes}
     name = f"source {source}, capacity {capacity}, {kind} {sizes}, {modes} modes, {members} members"
     rows = np.asarray(study.cell(name, source_rows, **asked, members=members, seed=study.seed))
@@ -256,7 +257,7 @@ def _source(study: Study, kind: str, problem: tuple[Fraction, Fraction], claimed
     return from_estimate(
         slope_of(mean, rows, sizes),
         claimed,
-        -Fraction(str(predicted)),
+        -as_fraction(predicted),
         part=f"slope of the loss against {kind}, a = {source}, b = {capacity}",
         condition=f"a = {source}, b = {capacity}",
         expected=slope_expected(exact, sizes),
@@ -297,8 +298,6 @@ def l14(study: Study) -> list[Evidence]:
         for source, capacity in (WHITE, HARD, EASY)
     ]
 
-
-MALONEY: Final = "Maloney, Roberts and Sully (arXiv 2210.16859)"
 
 CLAIMS: Final[tuple[Claim, ...]] = (
     Claim(

@@ -14,9 +14,11 @@ from typing import Final
 
 import numpy as np
 
+from powercount.derivations.scale import as_fraction
 from powercount.derivations.scaling_laws import ridge, sphere
+from powercount.derivations.sources import BAHRI
 from powercount.empirical.scaling_laws import kernels
-from powercount.ledger.claim import BAHRI, Claim
+from powercount.ledger.claim import Claim
 from powercount.ledger.finding import Evidence, Number, from_estimate
 from powercount.ledger.runs import Rows, mean, slope_expected, slope_of
 from powercount.ledger.spectra import generator_at, size_allowance
@@ -58,7 +60,7 @@ def data_exponent(study: Study, kind: str, claimed: Number) -> Evidence:
     return from_estimate(
         slope_of(mean, rows, sizes),
         -claimed,
-        -Fraction(str(sphere.spectral_exponent(kind, DIMENSION))),
+        -as_fraction(sphere.spectral_exponent(kind, DIMENSION)),
         part="slope of the loss against D",
         condition=f"{kind} on S^{DIMENSION}",
         expected=slope_expected([ridge.one_sided_loss(spectrum, size, rest) for size in sizes], sizes),

@@ -19,11 +19,12 @@ from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
-from sympy import Rational
 
 from powercount.decide import stays
+from powercount.derivations.scale import as_fraction, as_rational
 from powercount.derivations.scaling_laws import ridge
 from powercount.derivations.scaling_laws.spread import ratio_at, ratio_here
+from powercount.derivations.sources import ELSHARKAWY
 from powercount.empirical.scaling_laws import kernels
 from powercount.empirical.scaling_laws.features import draws
 from powercount.ledger.claim import Claim
@@ -115,7 +116,7 @@ def ratio_slope(
     return from_estimate(
         slope_of(mean, rows, sizes),
         claimed,
-        -Fraction(str(ratio_at(target=Rational(str(source)), capacity=Rational(str(capacity))))),
+        -as_fraction(ratio_at(target=as_rational(source), capacity=as_rational(capacity))),
         part="slope of sigma/mu against D",
         condition=f"Gaussian modes, a = {source}, b = {capacity}",
         expected=slope_expected(here, sizes),
@@ -145,8 +146,6 @@ def l24(study: Study) -> list[Evidence]:
         )
     return found
 
-
-ELSHARKAWY: Final = "Elsharkawy, Kahn and Hooberman (arXiv 2503.05938)"
 
 CLAIMS: Final[tuple[Claim, ...]] = (
     Claim(

@@ -28,13 +28,15 @@ from numpy.typing import NDArray
 from powercount.derivations.dynamics.spectral import claimed_power, finite_weight_norm, step_power, weight_power
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import Block, Parametrization, Power, Recipe, Role
+from powercount.derivations.scale import as_fraction
+from powercount.derivations.sources import EVERETT, SPECTRAL_CONDITION, TP4
 from powercount.empirical.data import CLASSES, FEATURES
 from powercount.empirical.design import Sweep
 from powercount.empirical.dynamics.equivalence import output_difference
 from powercount.empirical.dynamics.spectral import spectral_along_width
 from powercount.empirical.fit import fit_slope, least_squares_weights
 from powercount.finite_size import FiniteSize
-from powercount.ledger.claim import ONE_STEP_TEST, TP4, Claim
+from powercount.ledger.claim import ONE_STEP_TEST, Claim
 from powercount.ledger.exponents import HALF, conditions, sweep_of, verdicts
 from powercount.ledger.finding import Evidence, from_estimate, from_verdict
 from powercount.ledger.runs import exact
@@ -48,7 +50,7 @@ ONE: Final = Fraction(1)
 DRAWN: Final = 8
 QUICK_DRAWN: Final = 3
 # (a, b, c) of input, hidden and readout: Everett et al. (arXiv 2407.05872), the rows of SGD.
-EVERETT: Final[dict[str, tuple[Powers, Powers, Powers]]] = {
+PUBLISHED: Final[dict[str, tuple[Powers, Powers, Powers]]] = {
     "SP": ((ZERO, ZERO, -HALF), (ZERO, HALF, HALF), (ZERO, HALF, ONE)),
     "NTK": ((ZERO, ZERO, -HALF), (HALF, ZERO, -HALF), (HALF, ZERO, ZERO)),
     "muP": ((-HALF, HALF, ZERO), (ZERO, HALF, ZERO), (HALF, HALF, ZERO)),
@@ -122,7 +124,7 @@ def c24(study: Study) -> list[Evidence]:
     names = tuple(f"own-update:{role}" for role in ("input", "1", "2", "readout"))
     found = []
     for activation, data in conditions(study):
-        for name, powers in EVERETT.items():
+        for name, powers in PUBLISHED.items():
             recipe = abc(name, powers, activation)
             seen = verdicts(study, recipe, sweep_of(study, recipe, "width", data), names)
             found += [
@@ -197,7 +199,7 @@ def c28(study: Study) -> list[Evidence]:
 
 
 def _two_norms(recipe: Recipe, role: str, sweep: Sweep, squares: dict[str, NDArray[np.float64]]) -> list[Evidence]:
-    claimed = Fraction(str(claimed_power(role)))
+    claimed = as_fraction(claimed_power(role))
     fixed = FEATURES if role == "input" else CLASSES
     edge = [np.log(finite_weight_norm(recipe, role, width, fixed)) for width in sweep.sizes]
     # Of both: what a slope of these sizes may be off in infinite width (see finite_size).
@@ -207,7 +209,7 @@ def _two_norms(recipe: Recipe, role: str, sweep: Sweep, squares: dict[str, NDArr
         from_estimate(
             fit_slope(squares[role], sweep.sizes),
             claimed,
-            Fraction(str(weight_power(recipe, role))),
+            as_fraction(weight_power(recipe, role)),
             part=f"|m W|_2 of {role}, {recipe.name}",
             condition=condition,
             expected=float(least_squares_weights(sweep.sizes) @ edge),
@@ -216,16 +218,13 @@ def _two_norms(recipe: Recipe, role: str, sweep: Sweep, squares: dict[str, NDArr
         from_estimate(
             fit_slope(squares[f"{role} step"], sweep.sizes),
             claimed,
-            Fraction(str(step_power(recipe, role))),
+            as_fraction(step_power(recipe, role)),
             part=f"|m dW|_2 of {role}, {recipe.name}",
             condition=condition,
             allowance=allowance,
         ),
     ]
 
-
-EVERETT_ET_AL: Final = "Everett et al. (arXiv 2407.05872)"
-SPECTRAL_CONDITION: Final = "arXiv 2310.17813"
 
 CLAIMS: Final[tuple[Claim, ...]] = (
     Claim(
@@ -239,7 +238,7 @@ CLAIMS: Final[tuple[Claim, ...]] = (
     ),
     Claim(
         id="C24",
-        source=EVERETT_ET_AL,
+        source=EVERETT,
         summary="each parametrization has rates under which every layer moves by order one",
         statement="own-update of every role ~ n^0 under SP, NTK, muP, MFP with the printed rates, full alignment",
         conditions="the rows of SGD; those of Adam are not measured; relu on digits, tanh on Gaussian inputs",

@@ -24,10 +24,12 @@ import numpy as np
 
 from powercount.decide import falls, moves
 from powercount.derivations.recipe import LOSSES
+from powercount.derivations.scale import as_fraction
+from powercount.derivations.sources import HERE, NFD, TP6
 from powercount.empirical.dynamics.rates import RATES, depth_slope
 from powercount.empirical.dynamics.transfer import MODES, Moving
 from powercount.empirical.fit import Estimate
-from powercount.ledger.claim import ABSTRACT, ALONE, HERE, INFERRED, NFD, TP6, V1_ONLY, Claim
+from powercount.ledger.claim import ABSTRACT, ALONE, INFERRED, V1_ONLY, Claim
 from powercount.ledger.finding import Evidence, from_estimate, from_side
 from powercount.studies.study import Study
 from powercount.studies.transfer import TransferRow, TransferSetting, transfer_row
@@ -169,7 +171,7 @@ def c21(study: Study) -> list[Evidence]:
             from_estimate(
                 row.slope(f"{late}optimum"),
                 0,
-                Fraction(str(row.setting.predicted_power())),
+                as_fraction(row.setting.predicted_power()),
                 # The derived limit is far off at these depths; 1/S here is what stands against the claim.
                 expected=row.expected(),
                 of_limit=False,

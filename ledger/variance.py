@@ -7,12 +7,13 @@ from typing import Final
 import numpy as np
 
 from powercount.derivations.scaling_laws import ridge, spectra
+from powercount.derivations.sources import BAHRI
 from powercount.empirical.scaling_laws.features import (
     draws,
     one_sided_losses,
     white_losses,
 )
-from powercount.ledger.claim import BAHRI, Claim
+from powercount.ledger.claim import Claim
 from powercount.ledger.finding import Evidence, from_estimate
 from powercount.ledger.runs import Rows, mean, mean_of, slope_of
 from powercount.ledger.spectra import CLOSEST, FEWER, GAPS, generator_at

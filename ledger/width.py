@@ -9,17 +9,18 @@ order of the fluctuation cancels draw by draw, and q/n becomes q/(2 n); a next o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from functools import cache
 from typing import Final
 
 import numpy as np
 
+from powercount.derivations.scale import as_fraction
 from powercount.derivations.scaling_laws import averages
 from powercount.derivations.scaling_laws.width import bias_exponent, excess_exponent, variance_exponent
+from powercount.derivations.sources import BAHRI, HERE, NARROW
 from powercount.empirical.scaling_laws.sampling import losses
 from powercount.empirical.scaling_laws.width import divided, outputs
-from powercount.ledger.claim import BAHRI, HERE, SECOND_HAND, Claim
+from powercount.ledger.claim import SECOND_HAND, Claim
 from powercount.ledger.finding import Evidence, Number, from_estimate
 from powercount.ledger.runs import Rows, mean, next_order, slope_of
 from powercount.studies.study import Study
@@ -68,7 +69,7 @@ def variance(study: Study, parametrization: str, *, centred: bool, claimed: int)
     return from_estimate(
         slope_of(spread, rows, sizes),
         claimed,
-        Fraction(str(variance_exponent(parametrization, centred=centred))),
+        as_fraction(variance_exponent(parametrization, centred=centred)),
         part=f"slope of the variance of {_kind(centred)} against n",
         condition=parametrization,
         allowance=next_order(sizes, NEXT),
@@ -198,7 +199,7 @@ def on_samples(study: Study, reading: str, *, claimed: Number) -> Evidence:
     return from_estimate(
         slope_of(mean, halves(rows) if paired else rows, sizes),
         claimed,
-        Fraction(str(averages.excess_exponent(smooth=reading != "kink"))),
+        as_fraction(averages.excess_exponent(smooth=reading != "kink")),
         part=f"slope of {part[reading]} against D",
         condition="a trained network of width 8",
         allowance=next_order(sizes, RESOLVED * (OF_HALVES if paired else 1)),
@@ -212,7 +213,6 @@ def l3_network(study: Study) -> list[Evidence]:
     return [on_samples(study, reading, claimed=-1) for reading in readings]
 
 
-NARROW: Final = "Vyas et al. (arXiv 2305.18411); Bordelon and Pehlevan (arXiv 2304.03408)"
 WIDTH_TEST: Final = "tests/laws/scaling_laws/test_exponents_width_variance.py"
 NARROW_TEST: Final = "tests/laws/scaling_laws/test_exponents_finite_width_and_data.py"
 

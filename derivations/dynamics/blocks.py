@@ -35,10 +35,9 @@ from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import Power, Recipe, observable_named
 from powercount.derivations.scale import ONE, Scale, added, over_depth, product
+from powercount.derivations.sources import COMPLETEP, TP6
 from powercount.derivations.steps import Chain, Step
 
-TP6: Final = "Tensor Programs VI (arXiv 2310.02244)"
-COMPLETEP: Final = "CompleteP (arXiv 2505.01618)"
 EPSILON: Final = Symbol("epsilon", positive=True)
 DEPTH: Final = Symbol("L", positive=True)
 RATE: Final = Symbol("eta", positive=True)

@@ -26,10 +26,10 @@ from sympy import Expr, Integer, Rational, Symbol
 from powercount.derivations.dynamics.linear import L, T, one_step
 from powercount.derivations.forward import ALPHA
 from powercount.derivations.scale import Scale, over_depth, product
+from powercount.derivations.sources import NFD, TP6
 from powercount.derivations.steps import Chain, Step
 
 RATE: Final = Symbol("c", real=True)
-NFD: Final = "arXiv 2512.21075"
 READINGS: Final = ("chance", "single-layer", "adjacent", "accumulated", "relative-gap")
 
 
@@ -120,7 +120,7 @@ def coupling() -> Chain:
             because="every layer adds its response along delta_l, with the branch factor (lemma over_depth, coherent)",
             scale=over_depth(single * branch, coherent=True),
             parents=("single-layer",),
-            source="Tensor Programs VI (arXiv 2310.02244), proposition 4.4, keeps this term",
+            source=f"{TP6}, proposition 4.4, keeps this term",
         )
     )
     chain.add(

@@ -25,10 +25,9 @@ from sympy import Expr, Integer, Rational, Symbol
 
 from powercount.derivations.dynamics.linear import L, T
 from powercount.derivations.scale import ONE, Scale
+from powercount.derivations.sources import BOLTHAUSEN, HERE, NFD
 from powercount.derivations.steps import Chain, Step
 
-NFD: Final = "arXiv 2512.21075"
-BOLTHAUSEN: Final = "conditioning of Gaussian matrices: Bolthausen (arXiv 1201.2891), Tensor Programs"
 ETA, C, CD, Q0, ERROR = sympy.symbols("eta C_phi C_delta q_0 e", positive=True)
 R, S = sympy.symbols("R S", real=True)
 DELTA, PHI, SLOPE = sympy.symbols("delta phi phi'", real=True)
@@ -43,7 +42,7 @@ def system(*, responses: bool) -> Chain:
     inverse, root = Scale(Integer(0), -Integer(1)), Scale(Integer(0), -Rational(1, 2))
 
     def line(
-        key: str, symbol: str, formula: str, because: str, scale: Scale, *parents: str, source: str = "derived here"
+        key: str, symbol: str, formula: str, because: str, scale: Scale, *parents: str, source: str = HERE
     ) -> None:
         chain.add(
             Step(

@@ -44,7 +44,8 @@ from sympy import QQ, Expr, Integer, Matrix, Rational, Symbol, erfc, exp, eye, o
 from sympy.polys.ring_series import rs_log, rs_mul, rs_series_inversion
 
 from powercount.derivations.recipe import QuestionError
-from powercount.derivations.scaling_laws.spectra import Line
+from powercount.derivations.sources import DEFILIPPIS, MONTANARI
+from powercount.derivations.steps import Value, values
 
 Target = Sequence[tuple[float, int]]  # a weight, and how many share it
 
@@ -58,8 +59,6 @@ FIRST: Final = Symbol("k_t", positive=True)
 PENALTY: Final = Symbol("lambda", positive=True)
 SIZE: Final = Symbol("|theta|^2", positive=True)
 POWER: Final = 1 - 1 / (2 * GAMMA)
-DEFILIPPIS: Final = "arXiv 2509.24882"
-MONTANARI: Final = "arXiv 1008.2581"
 
 # Solvers call the Gaussian's density and tail by the million: its constants are worked out once.
 ROOT: Final = math.sqrt(1 / 2)
@@ -261,43 +260,42 @@ def size_left(target: Target, state: State, samples: float) -> float:
 
 
 @lru_cache(maxsize=1)
-def best_chain() -> dict[str, Line]:
+def best_chain() -> dict[str, Value]:
     """The risk at the best penalty for theta_k = k^(-gamma), 1 << n << d^(2 gamma), line by line."""
     threshold, error = CUT * sqrt(NOISE / SAMPLES), THRESHOLD ** (2 * POWER) / POWER
-    lines = (
-        Line(
-            name="t",
+    return values(
+        Value(
+            key="t",
             value=threshold,
             because="t = alpha tau, n tau^2 = s2 + R and R -> 0: the noise is the label noise",
             source=MONTANARI,
         ),
-        Line(
-            name="k_t",
+        Value(
+            key="k_t",
             value=THRESHOLD ** (-1 / GAMMA),
             because="k^(-gamma) = t: the weights before k_t stand out",
         ),
-        Line(
-            name="R(t)",
+        Value(
+            key="R(t)",
             value=error,
             because="a weight above t is shrunk by t and one below is lost, min(k^(-gamma), t)^2 each: k_t t^2 and the "
             "sum of k^(-2 gamma) beyond k_t; tau^2 k_t, the variance, is smaller by alpha^2",
             parents=("k_t",),
         ),
-        Line(
-            name="alpha^2 + 3 log alpha^2",
+        Value(
+            key="alpha^2 + 3 log alpha^2",
             value=2 * sympy.log(DIMENSION / FIRST) + sympy.log(2 / pi),
             because="where R is least d weights of noise alone, 2 d phi(alpha)/alpha^2, balance alpha k_t of bias",
             parents=("R(t)",),
         ),
-        Line(
-            name="R",
+        Value(
+            key="R",
             value=error.subs(THRESHOLD, threshold),
             because="t put in; alpha^2 moves with log n alone",
             parents=("t", "R(t)", "alpha^2 + 3 log alpha^2"),
             source=DEFILIPPIS,
         ),
     )
-    return {line.name: line for line in lines}
 
 
 def spelt_out(name: str) -> Expr:

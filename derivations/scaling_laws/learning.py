@@ -29,7 +29,9 @@ import sympy
 from sympy import Expr, Matrix, Max, Min, Rational, Symbol, oo
 
 from powercount.derivations.recipe import QuestionError
-from powercount.derivations.scaling_laws.spectra import A, B, Line
+from powercount.derivations.scaling_laws.spectra import A, B
+from powercount.derivations.sources import FEATURE_LEARNING
+from powercount.derivations.steps import Value, values
 
 ALPHA: Final = Symbol("alpha", positive=True)
 BETA: Final = Symbol("beta", positive=True)
@@ -39,8 +41,6 @@ LAMBDA: Final = Symbol("lambda", positive=True)
 TAU: Final = Symbol("tau", positive=True)
 TIME: Final = Symbol("t", positive=True)
 COMPUTE: Final = Symbol("C", positive=True)
-RICH: Final = "arXiv 2409.17858"
-LAZY: Final = "arXiv 2402.01092"
 
 
 def conserved(modes: int = 2) -> Matrix:
@@ -91,63 +91,63 @@ def growth(squared: Expr, gamma: Expr = GAMMA) -> Expr:
 
 
 @lru_cache(maxsize=1)
-def chain() -> tuple[Line, ...]:
+def chain() -> dict[str, Value]:
     """The exponents, line by line: each value is a power of the quantity named after the slash."""
     clock = Max(0, 1 - BETA) / 2
     rich = BETA / (1 - clock)
-    return (
-        Line(
-            name="loss/tau^-1",
+    return values(
+        Value(
+            key="loss/tau^-1",
             value=-TAU * sympy.diff(sympy.log(loss_at_clock()), TAU),
             because="modes with lambda tau above 1 are learned: the integral of beta lambda^(beta - 1) "
             "e^(-2 lambda tau)",
         ),
-        Line(
-            name="|q|^2/tau",
+        Value(
+            key="|q|^2/tau",
             value=Max(0, 1 - BETA),
             because="w_l^2 = beta lambda^(beta - 2) d lambda, from 1/tau up: it grows without bound if beta < 1 only",
         ),
-        Line(
-            name="(1 + gamma s)/tau",
+        Value(
+            key="(1 + gamma s)/tau",
             value=clock,
             because="s (1 + gamma s) = |q|^2, from the conserved Q Q^T - gamma p p^T: at large |q|, gamma s is "
             "sqrt(gamma) |q|. The rank-one term is gamma s too: under lambda -> c lambda the two scale alike, so it "
             "changes the constant and no power",
             parents=("|q|^2/tau",),
         ),
-        Line(
-            name="t/tau",
+        Value(
+            key="t/tau",
             value=1 - clock,
             because="d tau = (1 + gamma s) dt",
             parents=("(1 + gamma s)/tau",),
         ),
-        Line(
-            name="chi",
+        Value(
+            key="chi",
             value=BETA * Max(1, 2 / (1 + BETA)),
             because="the loss in tau with tau in t: beta/(1 - (1 - beta)/2) = 2 beta/(1 + beta) below 1, beta above",
             parents=("loss/tau^-1", "t/tau"),
-            source=RICH,
+            source=FEATURE_LEARNING,
         ),
-        Line(
-            name="correction",
+        Value(
+            key="correction",
             value=Max(0, 1 - BETA) / 2 / (1 - clock) + Min(1, Max(0, BETA - 1)),
             because="below 1: the 1 beside sqrt(gamma) |q| is smaller by |q|, tau^(-(1 - beta)/2); above 1: what is "
             "left of |w|^2 is tau^(-(beta - 1)), and the origin of time moves, 1/t",
             parents=("(1 + gamma s)/tau", "t/tau"),
         ),
-        Line(
-            name="compute",
+        Value(
+            key="compute",
             value=compute_exponent().subs(CHI, rich),
             because="t^(-chi) + N^(-alpha beta) is least at C = N t where its two terms keep a fixed ratio",
             parents=("chi",),
-            source=RICH,
+            source=FEATURE_LEARNING,
         ),
     )
 
 
-def line(name: str) -> Line:
+def line(name: str) -> Value:
     """One line of the chain."""
-    return {each.name: each for each in chain()}[name]
+    return chain()[name]
 
 
 def _asked(beta: Expr | int) -> Expr:

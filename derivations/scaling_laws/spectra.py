@@ -20,14 +20,14 @@ Sources: Bahri et al. (arXiv 2102.06701); Maloney, Roberts and Sully (arXiv 2210
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 import sympy
 from sympy import Expr, Integer, Min, Rational, Symbol, oo, pi, sin
 
-from powercount.derivations.steps import HOUSE
+from powercount.derivations.sources import BAHRI, MALONEY
+from powercount.derivations.steps import Value, values
 
 A: Final = Symbol("a", positive=True)
 B: Final = Symbol("b", positive=True)
@@ -35,19 +35,6 @@ KAPPA: Final = Symbol("kappa", positive=True)
 FEWER: Final = Symbol("m", positive=True)
 MORE: Final = Symbol("M", positive=True)
 HALF: Final = Rational(1, 2)
-BAHRI: Final = "arXiv 2102.06701"
-MALONEY: Final = "arXiv 2210.16859"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One line of a derivation: name = value, because ..., resting on the lines named."""
-
-    name: str
-    value: Expr
-    because: str
-    parents: tuple[str, ...] = ()
-    source: str = HOUSE
 
 
 def constant(power: Expr) -> Expr:
@@ -56,33 +43,33 @@ def constant(power: Expr) -> Expr:
 
 
 @lru_cache(maxsize=1)
-def loss_chain() -> tuple[Line, ...]:
+def loss_chain() -> dict[str, Value]:
     """The loss of a white target on lambda_k = k^(-(1 + a)), line by line."""
     s = 1 + A
     threshold = (constant(s) / (FEWER + HALF)) ** s
-    return (
-        Line(
-            name="df_1",
+    return values(
+        Value(
+            key="df_1",
             value=constant(s) * KAPPA ** (-1 / s) - HALF,
             because="the sum of 1/(1 + kappa k^s) over k >= 1 is its integral from 0 less half the term at 0 "
             "(Euler-Maclaurin); x = kappa^(1/s) k leaves c(s)",
         ),
-        Line(
-            name="kappa_m",
+        Value(
+            key="kappa_m",
             value=threshold,
             because="df_1(kappa_m) = m: m directions resolve m modes in all",
             parents=("df_1",),
             source=MALONEY,
         ),
-        Line(
-            name="L(m)",
+        Value(
+            key="L(m)",
             value=FEWER * threshold,
             because="what is left of mode k is lambda_k kappa/(lambda_k + kappa), whose sum is kappa df_1 = m kappa_m",
             parents=("kappa_m",),
             source=BAHRI,
         ),
-        Line(
-            name="L(D, P)",
+        Value(
+            key="L(D, P)",
             value=FEWER * threshold * (MORE - 1) / (MORE - FEWER - 1),
             because="given the m directions the residual is Gaussian noise, free of them; least squares on M samples "
             "inflates it by E tr of an inverse Wishart matrix, m/(M - m - 1), exactly",
@@ -94,12 +81,12 @@ def loss_chain() -> tuple[Line, ...]:
 
 def loss() -> Expr:
     """L(m) of the pure power law and a white target: m of one kind, infinitely many of the other."""
-    return loss_chain()[2].value
+    return loss_chain()["L(m)"].value
 
 
 def joint_factor() -> Expr:
     """L(D, P)/L(m) = (M - 1)/(M - m - 1), exact for Gaussian inputs and features at any size."""
-    return sympy.simplify(loss_chain()[3].value / loss_chain()[2].value)
+    return sympy.simplify(loss_chain()["L(D, P)"].value / loss_chain()["L(m)"].value)
 
 
 def local_exponent() -> Expr:

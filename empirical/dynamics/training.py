@@ -33,6 +33,7 @@ from powercount.empirical.activations import ACTIVATION, SLOPE
 from powercount.empirical.data import CLASSES, DATA, FEATURES, draw
 from powercount.empirical.dynamics.matrices import Dense, Lazy, Matrix
 from powercount.empirical.ensemble import seed_of
+from powercount.empirical.losses import loss_named, one_hot
 from powercount.empirical.memory import check_fits
 
 ROLES: Final = ("input", "hidden", "readout")
@@ -142,19 +143,6 @@ class Trajectory:
     losses: list[Tensor] = field(default_factory=list)
 
 
-def loss_and_error(run: Run, output: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean loss over the samples (S,), and dloss/df (S, C, B)."""
-    if run.loss == "mse":
-        gap = output - targets
-        return 0.5 * gap.square().sum(dim=1).mean(dim=1), gap / run.samples
-    if run.outputs == 1:
-        margin = output * targets
-        loss = torch.nn.functional.softplus(-margin).sum(dim=1).mean(dim=1)
-        return loss, -targets * torch.sigmoid(-margin) / run.samples
-    logs = torch.log_softmax(output, dim=1)
-    return -(targets * logs).sum(dim=1).mean(dim=1), (logs.exp() - targets) / run.samples
-
-
 def data_of(run: Run, members: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Inputs (S, 64, B) and targets (S, C, B) in float64; every member sees its own samples."""
     if run.pooled and run.data == "gaussian" and run.outputs == 1:
@@ -170,7 +158,7 @@ def data_of(run: Run, members: Sequence[int]) -> tuple[Tensor, Tensor]:
         if run.outputs == 1:
             ys.append((2.0 * (labels >= LABEL_SPLIT) - 1)[None].double())
         else:
-            ys.append(torch.nn.functional.one_hot(labels, CLASSES).T.double())
+            ys.append(one_hot(labels[None], torch.float64)[0])
     return torch.stack(xs), torch.stack(ys)
 
 
@@ -267,10 +255,10 @@ class Net:
         if run.centred and not past.outputs:
             self.offset = output
         output = output - self.offset
-        loss, error = loss_and_error(run, output, past.targets)
+        loss = loss_named(run.loss, run.outputs)
         past.outputs.append(output)
-        past.losses.append(loss)
-        past.errors.append(error)
+        past.losses.append(loss.value(output, past.targets))
+        past.errors.append(loss.error(output, past.targets) / run.samples)
 
     def readout(self) -> Tensor:
         """V as it is now, shape (S, C, n)."""

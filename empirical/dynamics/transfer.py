@@ -28,12 +28,12 @@ from typing import Final, Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from powercount.derivations.recipe import PowercountError, QuestionError, Recipe, check_name
 from powercount.empirical.activations import ACTIVATION, SLOPE
 from powercount.empirical.data import CLASSES, FEATURES, draw
 from powercount.empirical.ensemble import seed_of, times
+from powercount.empirical.losses import loss_named, one_hot
 from powercount.empirical.memory import check_fits
 
 Moving = Literal["all", "hidden", "split"]
@@ -125,7 +125,7 @@ class Rates:
         recipe = run.recipe
         self.run, self.members, self.count, self.layers = run, members, len(rates), recipe.block.layers
         self.phi, self.slope = ACTIVATION[recipe.block.activation], SLOPE[recipe.block.activation]
-        self.branch = float(run.depth**recipe.parametrization.branch)
+        self._loss, self.branch = loss_named(recipe.optimizer.loss), float(run.depth**recipe.parametrization.branch)
         self.roles = recipe.role_names[1:-1]
         self.multiplier, self.step = {}, {}
         # Of each network, shape (M R, 1, 1): the rate of the hidden matrices, and that of input and readout.
@@ -182,24 +182,19 @@ class Rates:
         """Whether internal layer j (counted from 0) reads phi of what is below it."""
         return j > 0 or (self.layers == 1 and not self.run.outside)
 
-    def loss(self, output: Tensor, labels: Tensor) -> Tensor:
-        """The mean loss of each network, shape (M, R), for labels (M R or 1, B)."""
-        labels = labels.expand(len(output), -1)
-        if self.run.recipe.optimizer.loss == "cross-entropy":
-            each = functional.cross_entropy(output, labels, reduction="none")
-        else:
-            each = 0.5 * (output - _one_hot(labels, output.dtype)).square().sum(dim=1)
-        return each.mean(dim=1).view(len(self.members), self.count)
+    def loss(self, output: Tensor, targets: Tensor) -> Tensor:
+        """The mean loss of each network, shape (M, R), for targets (M R or 1, C, B)."""
+        each = self._loss.value(output, targets.expand(len(output), -1, -1))
+        return each.view(len(self.members), self.count)
 
-    def _descend(self, x: Tensor, labels: Tensor) -> Tensor:
+    def _descend(self, x: Tensor, targets: Tensor) -> Tensor:
         """One step on every network; returns the loss before it.
 
         The signal that goes down is each network's own times its rate, so that a matrix's step is one product.
         """
         kept: list[list[Layer]] = []
         h, output = self.forward(x, kept)
-        guess = torch.softmax(output, dim=1) if self.run.recipe.optimizer.loss == "cross-entropy" else output
-        error = (guess - _one_hot(labels, output.dtype)) / x.shape[2]
+        error = self._loss.error(output, targets) / x.shape[2]
         signal = times(self.multiplier["readout"], self.readout.transpose(1, 2), error * self.swept)
         ends_move = self.run.moving != "hidden"
         if ends_move:
@@ -219,18 +214,13 @@ class Rates:
         if ends_move:
             inputs = x.transpose(1, 2) / FEATURES**0.5
             self.input.baddbmm_(signal * (self.ends / self.swept), inputs, alpha=-self.step["input"])
-        return self.loss(output, labels)
+        return self.loss(output, targets)
 
     def train(self, x: Tensor, labels: Tensor) -> Tensor:
         """Train on x of shape (M, 64, B) and labels (M, B); the loss before every step and after the last."""
-        x, labels = self.each_rate(x), self.each_rate(labels)
-        losses = [self._descend(x, labels) for _ in range(self.run.steps)]
-        return torch.stack([*losses, self.loss(self.forward(x)[1], labels)])
-
-
-def _one_hot(labels: Tensor, dtype: torch.dtype) -> Tensor:
-    """Labels (N, B) as (N, C, B)."""
-    return functional.one_hot(labels, CLASSES).transpose(1, 2).to(dtype)
+        x, targets = self.each_rate(x), self.each_rate(one_hot(labels, x.dtype))
+        losses = [self._descend(x, targets) for _ in range(self.run.steps)]
+        return torch.stack([*losses, self.loss(self.forward(x)[1], targets)])
 
 
 def train_rates(
@@ -244,4 +234,4 @@ def train_rates(
         losses = networks.train(x.transpose(1, 2).to(dtype), labels)
         output = networks.forward(every.transpose(1, 2).to(dtype))[1]
         right = (output.argmax(dim=1) == answers).to(dtype).mean(dim=1).view(losses.shape[1:])
-        return Trained(losses, networks.loss(output, answers), right)
+        return Trained(losses, networks.loss(output, one_hot(answers, dtype)), right)

@@ -59,14 +59,6 @@ def test_first_orders_by_hand(gamma):
     assert shift == float(-6 - 2 * (2 * p - 1) * (p - 1))
 
 
-def test_every_line_rests_on_lines_before_it():
-    """The chain can be read from the top, and each line has a reason."""
-    names = list(lasso.best_chain())
-    for place, line in enumerate(lasso.best_chain().values()):
-        assert line.because
-        assert set(line.parents) <= set(names[:place])
-
-
 def test_null_risk_by_two_roads():
     """r(0) is the integral of the soft threshold's square, and the numbers' closed form at mu = 0."""
     assert sympy.simplify((null_risk_by_integral() - lasso.null_risk()).rewrite(sympy.erf).expand()) == 0

@@ -27,15 +27,6 @@ def test_the_reduced_flow_is_exact():
     assert norm == 0
 
 
-def test_every_line_rests_on_lines_before_it():
-    """The chain names its parents in order, each line with a reason."""
-    seen = set()
-    for line in learning.chain():
-        assert set(line.parents) <= seen
-        assert line.because
-        seen.add(line.name)
-
-
 def test_the_loss_at_the_clock_is_a_power():
     """The source's integral gives tau^(-beta) exactly."""
     assert sympy.simplify(learning.line("loss/tau^-1").value - BETA) == 0

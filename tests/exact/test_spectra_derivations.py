@@ -31,14 +31,6 @@ def test_exponents_of_a_white_target():
     assert spectra.variance_limited_exponent() == 1
 
 
-def test_every_line_rests_on_lines_before_it():
-    """The chain of the loss names its parents, in order."""
-    known = set()
-    for line in spectra.loss_chain():
-        assert set(line.parents) <= known
-        known.add(line.name)
-
-
 @pytest.mark.parametrize("capacity", [Rational(3, 2), Rational(2)])
 @pytest.mark.parametrize("target", [Rational(3, 2), Rational(2), Rational(7, 3), Rational(6)])
 @pytest.mark.parametrize("order", [1, 2])

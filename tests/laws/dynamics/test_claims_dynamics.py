@@ -9,7 +9,8 @@ from fractions import Fraction
 
 import pytest
 
-from powercount.ledger.claim import ABSTRACT, ALONE, NFD
+from powercount.derivations.sources import NFD
+from powercount.ledger.claim import ABSTRACT, ALONE
 from powercount.ledger.coupling import ADVANCED, OUTPUT, reading, sweep
 from powercount.ledger.finding import from_estimate, judgement
 from powercount.ledger.independence import gap_slope

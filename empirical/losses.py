@@ -1,0 +1,51 @@
+"""The losses: the value of each network's mean over its batch, and the error signal dloss/df of every example.
+
+Outputs and targets are (S, C, B): S networks, C classes, B examples. With one output the targets are signs.
+
+    cross-entropy   -log p_y, error p - e_y;  of one output f and sign y, log(1 + exp(-y f)), error -y sigma(-y f)
+    mse             |f - y|^2 / 2,            error f - y
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from powercount.empirical.data import CLASSES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """``value(output, targets)`` of shape (S,) and ``error(output, targets)`` of shape (S, C, B)."""
+
+    value: Callable[[Tensor, Tensor], Tensor]
+    error: Callable[[Tensor, Tensor], Tensor]
+
+
+def one_hot(labels: Tensor, dtype: torch.dtype) -> Tensor:
+    """Labels (S, B) as targets (S, C, B)."""
+    return functional.one_hot(labels, CLASSES).transpose(1, 2).to(dtype)
+
+
+CROSS_ENTROPY: Final = Loss(
+    value=lambda output, targets: functional.cross_entropy(output, targets, reduction="none").mean(dim=1),
+    error=lambda output, targets: torch.softmax(output, dim=1) - targets,
+)
+LOGISTIC: Final = Loss(
+    value=lambda output, targets: functional.softplus(-output * targets).sum(dim=1).mean(dim=1),
+    error=lambda output, targets: -targets * torch.sigmoid(-output * targets),
+)
+MSE: Final = Loss(
+    value=lambda output, targets: 0.5 * (output - targets).square().sum(dim=1).mean(dim=1),
+    error=lambda output, targets: output - targets,
+)
+
+
+def loss_named(name: str, outputs: int = CLASSES) -> Loss:
+    """The loss of that name for networks of one output, or of one for each class."""
+    return MSE if name == "mse" else LOGISTIC if outputs == 1 else CROSS_ENTROPY
