@@ -26,7 +26,7 @@ import torch
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import middle, observable_named, observables
 from powercount.empirical.dynamics.rates import first_grid, train_grid
-from powercount.empirical.dynamics.transfer import RateRun
+from powercount.empirical.dynamics.transfer import HELD_OUT, RateRun
 from powercount.empirical.nets import RecipeNets
 from powercount.recipes import default_sweep
 
@@ -92,14 +92,18 @@ def transfer_cell(depth: int, width: int) -> None:
     whole = seconds(lambda: train_grid(run, members, grid), 3)
     networks = len(grid) * len(members)
     matrices = [torch.randn(networks, width, width) for _ in range(2 * depth)]
-    columns = torch.randn(networks, width, run.examples)
+    columns, judged = torch.randn(networks, width, run.examples), torch.randn(networks, width, HELD_OUT)
 
     def products() -> None:
         for _ in range(run.steps):
+            # All blocks up, then all blocks down, as any training must: no matrix stays in the cache between the two.
             for matrix in matrices:
                 torch.bmm(matrix, columns)
+            for matrix in reversed(matrices):
                 torch.bmm(matrix.transpose(1, 2), columns)
                 matrix.baddbmm_(columns, columns.transpose(1, 2), alpha=-1e-9)
+        for matrix in matrices:
+            torch.bmm(matrix, judged)
 
     share = seconds(products, 3) / whole
     print(f"a transfer cell at depth {depth}, width {width}: {whole:.2f} s, {share:.0%} of it its products")
