@@ -25,8 +25,8 @@ import torch
 
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import middle, observable_named, observables
+from powercount.empirical.dynamics.rate_training import HELD_OUT, RateRun
 from powercount.empirical.dynamics.rates import first_grid, train_grid
-from powercount.empirical.dynamics.transfer import HELD_OUT, RateRun
 from powercount.empirical.nets import RecipeNets
 from powercount.recipes import default_sweep
 

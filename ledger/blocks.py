@@ -1,7 +1,7 @@
 r"""Claims about what happens inside a block in training: one share exactly, diversity, linearisation, second order.
 
-Derived in ``derivations.dynamics.blocks``, measured by ``empirical.dynamics.blocks`` on ensembles trained for T = 3
-steps at a base rate that does not depend on L (C11 to C13), or on the plain net (C7).
+Derived in ``derivations.dynamics.block_powers``, measured by ``empirical.dynamics.inside_blocks`` on ensembles trained
+for T = 3 steps at a base rate that does not depend on L (C11 to C13), or on the plain net (C7).
 
 What finite sizes leave is declared, not fitted:
 - sums and products over L blocks reach their limit as 1 + c/L, as (1 + 1/L)^L does; |c| is at most ``OVER_DEPTH``
@@ -29,11 +29,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from powercount.derivations.dynamics.blocks import block_power, blocks_at, diversity
+from powercount.derivations.dynamics.block_powers import block_power, blocks_at, diversity
 from powercount.derivations.recipe import Recipe
 from powercount.derivations.scale import as_fraction, as_rational
 from powercount.derivations.sources import COMPLETEP, HERE, TP6
-from powercount.empirical.dynamics.blocks import (
+from powercount.empirical.dynamics.inside_blocks import (
     Training,
     increments_along_depth,
     orders_along_depth,

@@ -19,7 +19,7 @@ from powercount.derivations.dynamics.covariances import Pair, at_depth, in_the_l
 from powercount.derivations.dynamics.first_step import first_step, first_step_limit
 from powercount.derivations.sources import HERE, NFD
 from powercount.empirical.dynamics.convergence import Pairs, initial_covariances, smallest_eigenvalues
-from powercount.empirical.dynamics.coupling import moved_output
+from powercount.empirical.dynamics.dependence import moved_output
 from powercount.empirical.dynamics.training import Run, Trajectory, train
 from powercount.ledger.claim import ABSTRACT, ALONE, DYNAMICS_TEST, V3_ONLY, Claim
 from powercount.ledger.coupling import members, run_of

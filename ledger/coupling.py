@@ -20,11 +20,11 @@ from typing import Final
 import numpy as np
 from sympy import Rational
 
-from powercount.derivations.dynamics.coupling import reading
 from powercount.derivations.dynamics.first_step import first_step
+from powercount.derivations.dynamics.gradient_independence import reading
 from powercount.derivations.scale import as_fraction
 from powercount.derivations.sources import HERE, NFD
-from powercount.empirical.dynamics import coupling
+from powercount.empirical.dynamics import dependence
 from powercount.empirical.dynamics.training import Kind, Run
 from powercount.ledger.claim import ABSTRACT, DYNAMICS_TEST, V3_ONLY, Claim
 from powercount.ledger.finding import Evidence, from_estimate
@@ -91,13 +91,13 @@ def run_of(
 
 
 READS: Final = (
-    coupling.chance,
-    coupling.single_layer,
-    coupling.adjacent,
-    coupling.moved_output,
-    coupling.moved_features,
-    coupling.moved_middle,
-    coupling.advanced_output,
+    dependence.chance,
+    dependence.single_layer,
+    dependence.adjacent,
+    dependence.moved_output,
+    dependence.moved_features,
+    dependence.moved_middle,
+    dependence.advanced_output,
 )
 CHANCE, SINGLE, ADJACENT, OUTPUT, FEATURES, MIDDLE, ADVANCED = range(len(READS))
 

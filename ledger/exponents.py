@@ -21,7 +21,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from powercount.decide import grows
-from powercount.derivations.dynamics.blocks import blocks_at
+from powercount.derivations.dynamics.block_powers import blocks_at
 from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import Axis, Recipe, observable_named

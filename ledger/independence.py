@@ -12,8 +12,8 @@ from sympy import Rational
 from torch import Tensor
 
 from powercount.decide import falls
-from powercount.derivations.dynamics.coupling import reading
 from powercount.derivations.dynamics.first_step import first_step, linear_features
+from powercount.derivations.dynamics.gradient_independence import reading
 from powercount.derivations.scale import as_fraction, as_rational
 from powercount.derivations.sources import HERE, NFD
 from powercount.empirical.dynamics.training import Trajectory

@@ -1,8 +1,8 @@
 """Claims about weight decay on a diagonal linear net: the best rate, its logarithm, the peak and what lies beyond it.
 
-LASSO on Gaussian inputs (``empirical.scaling_laws.lasso``) beside state evolution and its correction at the same finite
-d, n and penalty (``derivations.scaling_laws.lasso``); what the next order may add is allowed. The limit is judged
-apart, on state evolution at d no machine holds. ``penalty`` is l; the paper's lambda is l/sqrt(d).
+LASSO on Gaussian inputs (``empirical.scaling_laws.diagonal_nets``) beside state evolution and its correction at the
+same finite d, n and penalty (``derivations.scaling_laws.lasso_risk``); what the next order may add is allowed. The
+limit is judged apart, on state evolution at d no machine holds. ``penalty`` is l; the paper's lambda is l/sqrt(d).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import numpy as np
 from sympy import Expr
 
 from powercount.derivations.scale import as_fraction, as_rational
-from powercount.derivations.scaling_laws import lasso
+from powercount.derivations.scaling_laws import lasso_risk
 from powercount.derivations.sources import DEFILIPPIS, HERE
 from powercount.empirical.fit import least_squares_weights
-from powercount.empirical.scaling_laws.lasso import excess_risks, minimizers, problem, trained_net
+from powercount.empirical.scaling_laws.diagonal_nets import excess_risks, minimizers, problem, trained_net
 from powercount.ledger.claim import LASSO_TEST, SECOND_HAND, Claim
 from powercount.ledger.finding import Evidence, Number, from_estimate
 from powercount.ledger.runs import Rows, exact, mean, mean_of, slope_expected, slope_of
@@ -65,15 +65,15 @@ class Problem:
 
     def best(self) -> float:
         """The best penalty."""
-        target = lasso.power_law_target(self.gamma, self.dimension, PARTS)
-        return lasso.best(target, samples=self.samples, noise=self.noise).penalty
+        target = lasso_risk.power_law_target(self.gamma, self.dimension, PARTS)
+        return lasso_risk.best(target, samples=self.samples, noise=self.noise).penalty
 
     def at(self, penalty: float) -> tuple[float, float]:
         """R at penalty l, to the order 1/n, and by what share of it the next order may move it."""
-        target = lasso.power_law_target(self.gamma, self.dimension, PARTS)
-        state = lasso.at_penalty(target, samples=self.samples, noise=self.noise, penalty=penalty)
-        risk = state.risk * (1 + lasso.size_correction(target, state, self.samples))
-        return risk, lasso.size_left(target, state, self.samples)
+        target = lasso_risk.power_law_target(self.gamma, self.dimension, PARTS)
+        state = lasso_risk.at_penalty(target, samples=self.samples, noise=self.noise, penalty=penalty)
+        risk = state.risk * (1 + lasso_risk.size_correction(target, state, self.samples))
+        return risk, lasso_risk.size_left(target, state, self.samples)
 
     def measured(self, penalties: Sequence[float], members: int, generator: np.random.Generator) -> Rows:
         """Excess risks, shape (members, penalties); penalties fall."""
@@ -89,12 +89,12 @@ class Problem:
 
 def at_gamma(expression: Expr, gamma: Fraction) -> Fraction:
     """An exact expression at one gamma."""
-    return as_fraction(expression.subs(lasso.GAMMA, as_rational(gamma)))
+    return as_fraction(expression.subs(lasso_risk.GAMMA, as_rational(gamma)))
 
 
 def power_at(gamma: Fraction) -> Fraction:
     """p = 1 - 1/(2 gamma), from the chain."""
-    return at_gamma(lasso.best_exponent(), gamma)
+    return at_gamma(lasso_risk.best_exponent(), gamma)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,12 +104,17 @@ class RiskLimit:
     gamma: Fraction
     digits: int
     samples: float
-    state: lasso.State
+    state: lasso_risk.State
 
     def line(self, name: str) -> float:
         """The value of a line of the chain at this alpha."""
-        numbers = {lasso.CUT: self.state.cut, lasso.GAMMA: self.gamma, lasso.SAMPLES: self.samples, lasso.NOISE: NOISE}
-        return float(lasso.spelt_out(name).subs(numbers | {lasso.DIMENSION: 10**self.digits}))
+        numbers = {
+            lasso_risk.CUT: self.state.cut,
+            lasso_risk.GAMMA: self.gamma,
+            lasso_risk.SAMPLES: self.samples,
+            lasso_risk.NOISE: NOISE,
+        }
+        return float(lasso_risk.spelt_out(name).subs(numbers | {lasso_risk.DIMENSION: 10**self.digits}))
 
     def powers(self) -> float:
         """What falls as a power of n: R in n tau^2 = s2 + R, and half a weight of k_t, a sum taken as an integral."""
@@ -119,8 +124,8 @@ class RiskLimit:
 @lru_cache(maxsize=16)
 def limit(gamma: Fraction, digits: int, samples: float) -> RiskLimit:
     """State evolution at its best, solved."""
-    target = lasso.power_law_target(gamma, 10**digits, PARTS)
-    state = lasso.best(target, samples=samples, noise=NOISE)
+    target = lasso_risk.power_law_target(gamma, 10**digits, PARTS)
+    state = lasso_risk.best(target, samples=samples, noise=NOISE)
     return RiskLimit(gamma=gamma, digits=digits, samples=samples, state=state)
 
 
@@ -218,9 +223,9 @@ def local_slope(gamma: Fraction, digits: int, claimed: Number) -> Evidence:
         -power,
         part=f"slope of state evolution, d = 1e{digits}, n = d^(2/3)",
         condition=f"gamma = {gamma}",
-        expected=-lasso.local_exponent(gamma, squared**0.5),
+        expected=-lasso_risk.local_exponent(gamma, squared**0.5),
         # The order 1/A^3, and powers of n.
-        allowance=lasso.exponent_left(gamma) / (gamma * squared**3) + few.powers(),
+        allowance=lasso_risk.exponent_left(gamma) / (gamma * squared**3) + few.powers(),
     )
 
 
@@ -249,7 +254,7 @@ def l22_logarithm(study: Study) -> list[Evidence]:
     found, digits = [], (12, 24) if study.quick else (12, 24, 48)
     for gamma in GAMMAS[:1] if study.quick else GAMMAS:
         condition, power = f"gamma = {gamma}", float(power_at(gamma))
-        first, second, shift, next_shift = lasso.next_orders(gamma)
+        first, second, shift, next_shift = lasso_risk.next_orders(gamma)
         limits = [limit(gamma, each, 10 ** (each / 2)) for each in digits]
         for each in limits:
             squared, threshold = each.state.cut**2, each.line("alpha^2 + 3 log alpha^2")
@@ -282,12 +287,12 @@ def l22_logarithm(study: Study) -> list[Evidence]:
             from_estimate(
                 exact(math.log2(many.state.risk * many.samples**power / (few.state.risk * few.samples**power))),
                 power_at(gamma),
-                at_gamma(lasso.logarithm_power(), gamma),
+                at_gamma(lasso_risk.logarithm_power(), gamma),
                 part=f"slope of R n^p against log d, d = 1e{few.digits} to 1e{many.digits}",
                 condition=condition,
                 expected=(power - first / squared) * moved,
                 # As in ``local_slope``, at the smaller d; d doubles its digits.
-                allowance=lasso.exponent_left(gamma) / few.state.cut**4 + few.powers() / math.log(2),
+                allowance=lasso_risk.exponent_left(gamma) / few.state.cut**4 + few.powers() / math.log(2),
                 # A constant has slope 0.
                 rival=power,
             )

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from powercount.derivations.scale import as_fraction
-from powercount.derivations.scaling_laws import lasso
+from powercount.derivations.scaling_laws import lasso_risk
 from powercount.derivations.sources import DEFILIPPIS
 from powercount.ledger.claim import LASSO_TEST, SECOND_HAND, Claim
 from powercount.ledger.finding import Evidence, Number, from_estimate
@@ -26,7 +26,7 @@ def on_the_peak(study: Study, claimed: Fraction) -> list[Evidence]:
         study,
         [(here, [strength * UNIT * dimension**0.5 for strength in STRENGTHS])],
         STRENGTHS,
-        (claimed, as_fraction(lasso.peak_exponent())),
+        (claimed, as_fraction(lasso_risk.peak_exponent())),
         members=members,
         part=f"R against lambda at n = d = {dimension}",
         condition="the peak",
@@ -36,16 +36,16 @@ def on_the_peak(study: Study, claimed: Fraction) -> list[Evidence]:
 
 def limit_of_the_peak(place: Number) -> list[Evidence]:
     """Slope, height and ``place`` of the peak of state evolution at n = d, in the limit of a small penalty."""
-    target = lasso.power_law_target(1, FEW)
+    target = lasso_risk.power_law_target(1, FEW)
 
-    def state(strength: float, samples: float = FEW) -> lasso.State:
-        return lasso.at_penalty(target, samples=samples, noise=NOISE, penalty=strength * FEW**0.5)
+    def state(strength: float, samples: float = FEW) -> lasso_risk.State:
+        return lasso_risk.at_penalty(target, samples=samples, noise=NOISE, penalty=strength * FEW**0.5)
 
     states = [state(strength) for strength in WEAK]
-    numbers = {lasso.NOISE: NOISE, lasso.SIZE: sum(each**2 for each, _ in target)}
+    numbers = {lasso_risk.NOISE: NOISE, lasso_risk.SIZE: sum(each**2 for each, _ in target)}
     height, order = (
-        np.asarray([float(each.subs(numbers | {lasso.PENALTY: strength})) for strength in WEAK])
-        for each in (lasso.peak(), lasso.peak_correction())
+        np.asarray([float(each.subs(numbers | {lasso_risk.PENALTY: strength})) for strength in WEAK])
+        for each in (lasso_risk.peak(), lasso_risk.peak_correction())
     )
     near = height * (1 + order) - NOISE
     # The square of the first order; and what the target adds, mu^4/4 of r(mu) where mu^2 = d theta^2/q.
@@ -55,7 +55,7 @@ def limit_of_the_peak(place: Number) -> list[Evidence]:
         from_estimate(
             exact(math.log10(states[0].risk / states[1].risk)),
             -Fraction(2, 3),
-            -as_fraction(lasso.peak_exponent()),
+            -as_fraction(lasso_risk.peak_exponent()),
             part=f"slope of state evolution against lambda at n = d, lambda = {WEAK[0]:g} to {WEAK[1]:g}",
             condition="the peak",
             expected=math.log10(near[0] / near[1]),
@@ -92,7 +92,7 @@ def after_the_peak(study: Study, claimed: Fraction) -> list[Evidence]:
         study,
         [(Problem(gamma=1.0, dimension=64, samples=size), [8 * UNIT]) for size in sizes],
         sizes,
-        (claimed, as_fraction(lasso.beyond_exponent())),
+        (claimed, as_fraction(lasso_risk.beyond_exponent())),
         members=96 if study.quick else 256,
         part="R against n, d = 64, lambda = 1/64",
         condition="beyond",
@@ -103,7 +103,7 @@ def best_beyond(claimed: Number) -> Evidence:
     """The best risk where n >> d^(2 gamma)."""
     dimension = 1000
     samples = 16 * NOISE * dimension**2
-    state = lasso.best(lasso.power_law_target(1, dimension), samples=samples, noise=NOISE)
+    state = lasso_risk.best(lasso_risk.power_law_target(1, dimension), samples=samples, noise=NOISE)
     return from_estimate(
         exact(state.risk * samples / (NOISE * dimension)),
         claimed,

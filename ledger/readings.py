@@ -25,7 +25,7 @@ from powercount.decide import stays
 from powercount.derivations.dynamics.first_step import first_step, linear_features, outside_step
 from powercount.derivations.recipe import middle
 from powercount.derivations.sources import NFD
-from powercount.empirical.dynamics.coupling import moved_output
+from powercount.empirical.dynamics.dependence import moved_output
 from powercount.empirical.dynamics.training import ROLES, Run
 from powercount.empirical.fit import jackknife
 from powercount.ledger.claim import ABSTRACT, DYNAMICS_TEST, Claim

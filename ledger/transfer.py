@@ -26,8 +26,8 @@ from powercount.decide import falls, moves
 from powercount.derivations.recipe import LOSSES
 from powercount.derivations.scale import as_fraction
 from powercount.derivations.sources import HERE, NFD, TP6
+from powercount.empirical.dynamics.rate_training import MODES, Moving
 from powercount.empirical.dynamics.rates import RATES, depth_slope
-from powercount.empirical.dynamics.transfer import MODES, Moving
 from powercount.empirical.fit import Estimate
 from powercount.ledger.claim import ABSTRACT, ALONE, INFERRED, V1_ONLY, Claim
 from powercount.ledger.finding import Evidence, from_estimate, from_side

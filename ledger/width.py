@@ -16,10 +16,10 @@ import numpy as np
 
 from powercount.derivations.scale import as_fraction
 from powercount.derivations.scaling_laws import averages
-from powercount.derivations.scaling_laws.width import bias_exponent, excess_exponent, variance_exponent
+from powercount.derivations.scaling_laws.width_expansion import bias_exponent, excess_exponent, variance_exponent
 from powercount.derivations.sources import BAHRI, HERE, NARROW
+from powercount.empirical.scaling_laws.narrow_nets import divided, outputs
 from powercount.empirical.scaling_laws.sampling import losses
-from powercount.empirical.scaling_laws.width import divided, outputs
 from powercount.ledger.claim import SECOND_HAND, Claim
 from powercount.ledger.finding import Evidence, Number, from_estimate
 from powercount.ledger.runs import Rows, mean, next_order, slope_of

@@ -2,7 +2,7 @@
 
 A setting is a recipe, a block, what moves, and a loss. Each is trained at every rate of a grid, at every depth, for
 the same members, and read member by member (``empirical.dynamics.rates``). The slope of a reading against log L is
-then beside the derived power (``derivations.dynamics.transfer``), and beside the slope that 1/S has at these depths
+then beside the derived power (``derivations.dynamics.best_rates``), and beside the slope that 1/S has at these depths
 and this width, S being the first-order change of the output per unit rate from the moving roles in infinite width.
 
 That expected slope holds for the speed, which is first order in the rate, to within ``SPEED_ALLOWANCE`` of the slope
@@ -23,13 +23,13 @@ import numpy as np
 from sympy import Rational
 
 from powercount.decide import REPORTED
-from powercount.derivations.dynamics.transfer import best_rate, moving_roles
+from powercount.derivations.dynamics.best_rates import best_rate, moving_roles
 from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import Optimizer, Recipe
 from powercount.empirical.design import FEWEST_SIZES, Sweep
+from powercount.empirical.dynamics.rate_training import Moving, RateRun, TransferError
 from powercount.empirical.dynamics.rates import PROGRESS, RATES, READINGS, depth_slope, readings, trained_curves
-from powercount.empirical.dynamics.transfer import Moving, RateRun, TransferError
 from powercount.empirical.fit import Estimate, least_squares_weights
 from powercount.empirical.sweep import finite
 from powercount.finite_size import FiniteSize

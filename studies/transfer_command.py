@@ -66,7 +66,7 @@ def plan_asked(given: argparse.Namespace) -> TransferPlan:
 
 def settings_asked(given: argparse.Namespace) -> tuple[TransferSetting, ...]:
     """Every recipe with two-layer blocks, and depth-mup with one-layer blocks as the control."""
-    from powercount.empirical.dynamics.transfer import MODES
+    from powercount.empirical.dynamics.rate_training import MODES
     from powercount.studies.transfer import THREE, TransferSetting
 
     names = THREE if given.recipes is None else listed(given.recipes)
@@ -91,7 +91,7 @@ def settings_asked(given: argparse.Namespace) -> tuple[TransferSetting, ...]:
 
 def _check_setting(setting: TransferSetting) -> None:
     """Refuse a recipe that does not exist, or has no power of L that its best rate could follow."""
-    from powercount.derivations.dynamics.transfer import best_rate
+    from powercount.derivations.dynamics.best_rates import best_rate
 
     reason = best_rate(setting.recipe, setting.moving).reason("depth")
     if reason is not None:

@@ -31,7 +31,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from powercount.empirical.dynamics.transfer import RateRun, TransferError, train_rates
+from powercount.empirical.dynamics.rate_training import RateRun, TransferError, train_rates
 from powercount.empirical.ensemble import chunks
 from powercount.empirical.fit import Estimate, jackknife, least_squares_weights
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from powercount.empirical.scaling_laws.width import INPUTS, Array, learned, sphere_task
+from powercount.empirical.scaling_laws.narrow_nets import INPUTS, Array, learned, sphere_task
 
 WIDTH: Final = 8
 POPULATION: Final = 512

@@ -8,7 +8,7 @@ import pytest
 import sympy
 from sympy import Rational
 
-from powercount.derivations.scaling_laws import averages, width
+from powercount.derivations.scaling_laws import averages, width_expansion
 from powercount.derivations.scaling_laws.averages import NUMBER, RATE, K
 
 
@@ -52,4 +52,9 @@ def test_exponents_of_smooth_and_kinked():
     """-1 where F is smooth, for any T tried, -1/2 at a kink; bias and excess of wide networks are -1."""
     assert averages.excess_exponent(smooth=True) == averages.exponent(averages.excess(averages.residual(2))) == -1
     assert averages.excess_exponent(smooth=False) == Rational(-1, 2)
-    assert width.bias_exponent() == width.excess_exponent("ntk") == width.excess_exponent("mup") == -1
+    assert (
+        width_expansion.bias_exponent()
+        == width_expansion.excess_exponent("ntk")
+        == width_expansion.excess_exponent("mup")
+        == -1
+    )

@@ -8,7 +8,13 @@ import pytest
 import sympy
 from sympy import Integer, Matrix, Rational, symbols
 
-from powercount.derivations.dynamics.blocks import block_chain, block_power, blocks_at, change_along_gradient, diversity
+from powercount.derivations.dynamics.block_powers import (
+    block_chain,
+    block_power,
+    blocks_at,
+    change_along_gradient,
+    diversity,
+)
 from powercount.derivations.dynamics.spectral import claimed_power, step_power, weight_power
 from powercount.derivations.named import named_recipe
 

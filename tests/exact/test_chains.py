@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 from sympy import Integer
 
-from powercount.derivations.dynamics.coupling import coupling
+from powercount.derivations.dynamics.gradient_independence import coupling
 from powercount.derivations.named import NAMED, named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import observables
 from powercount.derivations.scale import ONE
-from powercount.derivations.scaling_laws import lasso, learning, spectra
+from powercount.derivations.scaling_laws import lasso_risk, learning, spectra
 from powercount.derivations.steps import Chain, Step, Value, values
 
 CHAINS = {
     "loss": lambda: spectra.loss_chain().values(),
     "feature learning": lambda: learning.chain().values(),
-    "lasso": lambda: lasso.best_chain().values(),
+    "lasso": lambda: lasso_risk.best_chain().values(),
     "coupling": lambda: list(coupling().steps.values()),
     "recipes": lambda: [
         step for name in NAMED for observable in observables(2) for step in derive(named_recipe(name), observable).steps

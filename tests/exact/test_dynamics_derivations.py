@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sympy import Integer, Rational, exp
 
-from powercount.derivations.dynamics.coupling import READINGS, linear_gap_limit, reading
 from powercount.derivations.dynamics.covariances import Pair, at_depth, in_the_limit
 from powercount.derivations.dynamics.first_step import first_step, first_step_limit, linear_features, outside_step
+from powercount.derivations.dynamics.gradient_independence import READINGS, linear_gap_limit, reading
 from powercount.derivations.dynamics.limit import (
     CD,
     DELTA,

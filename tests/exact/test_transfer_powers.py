@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 from sympy import Max, Rational, simplify
 
-from powercount.derivations.dynamics.transfer import MODES, best_rate, depth_for_half, moving_roles
+from powercount.derivations.dynamics.best_rates import MODES, best_rate, depth_for_half, moving_roles
 from powercount.derivations.forward import ALPHA, power_symbol, powers_of
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import QuestionError

@@ -12,7 +12,7 @@ from powercount.derivations.dynamics.first_step import first_step
 from powercount.derivations.dynamics.linear import LinearTask, solve
 from powercount.empirical.data import FEATURES
 from powercount.empirical.dynamics.convergence import grams
-from powercount.empirical.dynamics.coupling import moved_output
+from powercount.empirical.dynamics.dependence import moved_output
 from powercount.empirical.dynamics.matrices import Lazy
 from powercount.empirical.dynamics.training import DynamicsError, Net, Run, train
 

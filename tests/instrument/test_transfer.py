@@ -12,6 +12,7 @@ from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import Optimizer, QuestionError
 from powercount.empirical.activations import ACTIVATION
 from powercount.empirical.data import CLASSES
+from powercount.empirical.dynamics.rate_training import SPLIT_RATE, RateRun, TransferError, examples_of, train_rates
 from powercount.empirical.dynamics.rates import (
     FLOOR,
     RateCurves,
@@ -23,7 +24,6 @@ from powercount.empirical.dynamics.rates import (
     trained_curves,
     vertex,
 )
-from powercount.empirical.dynamics.transfer import SPLIT_RATE, RateRun, TransferError, examples_of, train_rates
 from powercount.empirical.ensemble import seed_of
 from powercount.empirical.network import build
 from powercount.studies.transfer import TransferPlan, expected_slope

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from powercount.derivations.dynamics.blocks import blocks_at
+from powercount.derivations.dynamics.block_powers import blocks_at
 from powercount.derivations.named import named_recipe
 from powercount.empirical.dynamics.equivalence import output_difference
 from powercount.empirical.dynamics.spectral import spectral_along_width

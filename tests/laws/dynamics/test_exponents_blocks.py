@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from powercount.derivations.dynamics.blocks import block_power, blocks_at
-from powercount.empirical.dynamics.blocks import (
+from powercount.derivations.dynamics.block_powers import block_power, blocks_at
+from powercount.empirical.dynamics.inside_blocks import (
     Training,
     block_orders,
     increments_along_depth,

@@ -10,8 +10,8 @@ from fractions import Fraction
 import pytest
 from sympy import Rational
 
-from powercount.derivations.dynamics.coupling import reading
 from powercount.derivations.dynamics.first_step import first_step
+from powercount.derivations.dynamics.gradient_independence import reading
 from powercount.ledger.coupling import OUTPUT, READS, SINGLE, run_of
 from powercount.ledger.finding import from_estimate
 from powercount.ledger.runs import mean_of, members_of, ratio_of_means

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from powercount.decide import CONFIDENCE, SMALL, falls, moves
-from powercount.derivations.dynamics.transfer import best_rate
+from powercount.derivations.dynamics.best_rates import best_rate
 from powercount.derivations.named import named_recipe
+from powercount.empirical.dynamics.rate_training import RateRun
 from powercount.empirical.dynamics.rates import depth_slope, readings, train_grid
-from powercount.empirical.dynamics.transfer import RateRun
 from powercount.ledger.claim import ALONE
 from powercount.ledger.finding import from_estimate
 from powercount.ledger.register import CLAIMS

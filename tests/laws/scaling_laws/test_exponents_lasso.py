@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from powercount.derivations.scaling_laws import lasso as derived
-from powercount.empirical.scaling_laws.lasso import minimizers, problem, trained_net
+from powercount.derivations.scaling_laws import lasso_risk as derived
+from powercount.empirical.scaling_laws.diagonal_nets import minimizers, problem, trained_net
 from powercount.ledger import lasso, peak
 from powercount.ledger.finding import from_estimate, judgement
 from powercount.ledger.lasso import CLOSEST, Problem
