@@ -10,12 +10,14 @@
 8. ``features``    what the step does to preactivations, stream and output
 9. ``predict``     ``derive(recipe, observable)``: the chain with a recipe's powers put in
 10. ``moments``    Gaussian moments of the activations
-11. ``mean_field`` the exact infinite-width values at finite depth
-12. ``next_order`` what fluctuates inside a block, to order 1/n
-13. ``norms``      how norms differ from net to net, to order 1/n
-14. ``squared_loss`` the next order in 1/n where the error signal is read off the stream
-15. ``limits``     the second road: closed forms in n and L, and SymPy's limit of them
-16. ``laws``       the register: the only list of laws
+11. ``propagation`` what goes up and what comes down in infinite width, at finite depth
+12. ``traces``     how layers act on the traces of what a step changes
+13. ``mean_field`` the exact infinite-width values of every observable
+14. ``next_order`` what fluctuates inside a block, to order 1/n
+15. ``norms``      how norms differ from net to net, to order 1/n
+16. ``squared_loss`` the next order in 1/n where the error signal is read off the stream
+17. ``limits``     the second road: closed forms in n and L, and SymPy's limit of them
+18. ``laws``       the register: the only list of laws; ``sources`` the papers
 
 Nothing is imported here, and nothing in this folder imports torch or the measuring side.
 """

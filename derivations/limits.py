@@ -25,9 +25,9 @@ from typing import Final
 import sympy
 from sympy import Expr, Integer, Rational, Symbol
 
-from powercount.derivations.mean_field import Traces
 from powercount.derivations.moments import Moments
 from powercount.derivations.recipe import Axis, Observable, Power, Recipe
+from powercount.derivations.traces import Traces
 
 n: Final = Symbol("n", positive=True)
 L: Final = Symbol("L", positive=True)

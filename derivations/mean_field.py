@@ -1,163 +1,44 @@
 r"""The exact infinite-width values of every observable at finite depth L, for one example per step.
 
-Forward, block by block, with q = E h^2 and Gamma_j = m_j sigma_j n^(1/2):
-    Q_1 = Gamma_1^2 q (k >= 2) or Gamma_1^2 E phi(h)^2 (k = 1),  Q_{j+1} = Gamma_{j+1}^2 E phi(y_j)^2,
-    q' = q + L^(-2 alpha) Q_k.
-Backward, with G = E g^2 and P_j = E p_j^2, p_j = df/dy_j:
-    P_k = L^(-2 alpha) G',  P_j = E phi'(y_j)^2 Gamma_{j+1}^2 P_{j+1},
-    G = G' + Gamma_1^2 P_1 (times E phi'(h)^2 for k = 1).
-
-The step. Every change of the stream is minus a positive operator on the gradient, dh_l = -K_l g_l, with
+What goes up and down is ``propagation``'s: q = E h^2, G = E g^2. The step: every change of the stream is minus a
+positive operator on the gradient, dh_l = -K_l g_l, with
     K_0 = lambda_in m_in^2,   K_l = B K_{l-1} B^T + L^(-2 alpha) R,   B = 1 + L^(-alpha) A,
-where A is the branch's Jacobian and R collects the own updates of its layers. In infinite width the
-random matrices of a block are free of K_{l-1} and of the diagonal slopes phi', so the normalized traces
-t = tr K and s = tr K^2 close: that is all |dh_l|^2 = s G_l and df = -n t G_L ask for. The traces carry
-the response of the forward pass to its own transposed weights, which gradient independence drops.
+where A is the branch's Jacobian and R collects the own updates of its layers. In infinite width the random matrices
+of a block are free of K_{l-1} and of the diagonal slopes phi', so the normalized traces t = tr K and s = tr K^2
+close: that is all |dh_l|^2 = s G_l and df = -n t G_L ask for. The traces carry the response of the forward pass to
+its own transposed weights, which gradient independence drops.
 
 Exact for k >= 2. For k = 1 it is exact when phi'^2 is constant (linear, abs); for the others the slopes
 phi'(h_l) of different blocks are correlated through h, which is neglected in s (and only there).
-Worked line: linear, k = 1, alpha = 1/2: q_L = q_0 (1 + 1/L)^L -> e q_0.
+Worked line: input alone moves, linear, k = 1: tr K_L = K_0 (1 + L^(-2 alpha) Gamma_1^2)^L.
 
-Sources: forward and backward recursions as in Tensor Programs VI; the traces are derived here.
+Source: the traces are derived here.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
 from functools import cached_property
-from types import MappingProxyType
-from typing import Final
 
-from powercount.derivations.moments import Moments, fluctuation, moments, slope_covariance, softmax_error
+from powercount.derivations.moments import slope_covariance
+from powercount.derivations.propagation import Block, Propagation
 from powercount.derivations.recipe import Observable, Recipe, middle, observables
-
-IDENTITY = Moments(1, 1, 1)
-NONE: Final[Mapping[int, float]] = MappingProxyType({})
+from powercount.derivations.traces import Traces
 
 
-@dataclass(frozen=True, slots=True)
-class Traces:
-    """Normalized traces of X = A A^T and R, two positive operators built by the same layers."""
-
-    x: float
-    xx: float
-    r: float
-    rr: float
-    xr: float
-
-    def through_slopes(self, slope: Moments) -> Traces:
-        """D X D and D R D for a diagonal D free of both, with tr D^2 and tr D^4 given."""
-        mean, spread = slope.slope_square, slope.slope_fourth - slope.slope_square**2
-        return Traces(
-            mean * self.x,
-            mean**2 * self.xx + spread * self.x**2,
-            mean * self.r,
-            mean**2 * self.rr + spread * self.r**2,
-            mean**2 * self.xr + spread * self.x * self.r,
-        )
-
-    def through_weights(self, gain: float) -> Traces:
-        """W X W^T and W R W^T for an independent Gaussian matrix of squared gain ``gain``."""
-        return Traces(
-            gain * self.x,
-            gain**2 * (self.xx + self.x**2),
-            gain * self.r,
-            gain**2 * (self.rr + self.r**2),
-            gain**2 * (self.xr + self.x * self.r),
-        )
-
-    def plus(self, own: float) -> Traces:
-        """X and R + own times the identity."""
-        if own == 0:
-            return self
-        return Traces(self.x, self.xx, self.r + own, self.rr + own * (2 * self.r + own), self.xr + own * self.x)
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """One block at initialization: mean squares of z_j and y_j, slopes of the activation before z_j, j = 1..k."""
-
-    incoming: tuple[float, ...]
-    preactivations: tuple[float, ...]
-    slopes: tuple[Moments, ...]
-
-
-class InfiniteWidth:
+class InfiniteWidth(Propagation):
     """The infinite-width values of a recipe at one (n, L); n enters through the powers alone.
 
-    ``classes`` outputs, inputs with |x|^2 = d, one-hot labels. Two corrections in 1/n are kept. C output rows
-    of n coordinates overlap by chance, E (v_c K v_c')^2 = tr K^2 / n, which adds (C + 1) tr K^2 / n to
-    (tr K)^2 in the mean square of an output update: 9 % at n = 128 and C = 10. And |z_j|^2 fluctuates with a
-    relative variance v_j / n, which the mean square of an own update of internal layer j gains.
+    Two corrections in 1/n are kept. C output rows of n coordinates overlap by chance, E (v_c K v_c')^2 = tr K^2 / n,
+    which adds (C + 1) tr K^2 / n to (tr K)^2 in the mean square of an output update: 9 % at n = 128 and C = 10. And
+    |z_j|^2 fluctuates with a relative variance v_j / n, which the mean square of an own update of internal layer j
+    gains.
     """
 
     def __init__(self, recipe: Recipe, width: int, depth: int, classes: int = 10) -> None:
-        self.recipe, self.width, self.depth, self.classes = recipe, width, depth, classes
-        self.layers, self.activation = recipe.block.layers, recipe.block.activation
-        self.branch = float(depth ** (2 * recipe.parametrization.branch))
-        self.std = {}
-        self.multiplier = {}
-        self.rate = {}
-        for name, role in recipe.parametrization.roles():
-            self.std[name] = 0 if role.init_std is None else role.init_std.at(width, depth)
-            self.multiplier[name] = role.multiplier.at(width, depth)
-            self.rate[name] = role.learning_rate.at(width, depth)
-        self.hidden = tuple(f"hidden{j}" for j in range(1, self.layers + 1))
-        self.gains = tuple((self.multiplier[r] * self.std[r]) ** 2 * width for r in self.hidden)
         self._known: dict[frozenset[str], tuple[list[float], list[float]]] = {}
-        self._forward()
-        self._backward()
-
-    def _forward(self) -> None:
-        q = (self.multiplier["input"] * self.std["input"]) ** 2
-        self.stream, self.blocks = [q], []
-        for _ in range(self.depth):
-            self.blocks.append(self.block(q))
-            q += self.branch * self.blocks[-1].preactivations[-1]
-            self.stream.append(q)
-
-    def block(self, q: float, factors: Mapping[int, float] = NONE) -> Block:
-        """The block that a stream of mean square q enters; ``factors[j]`` multiplies |z_j|^2."""
-        first = moments(self.activation, q) if self.layers == 1 else replace(IDENTITY, square=q)
-        incoming, slopes, sizes = [first.square * factors.get(1, 1)], [first], []
-        for j, gain in enumerate(self.gains, start=1):
-            sizes.append(gain * incoming[-1])
-            if j < self.layers:
-                here = moments(self.activation, sizes[-1])
-                incoming.append(here.square * factors.get(j + 1, 1))
-                slopes.append(here)
-        return Block(tuple(incoming), tuple(sizes), tuple(slopes))
-
-    def averaged(self, index: int, value: Callable[[Block], float]) -> float:
-        """What is made of block ``index``, over the noise of its own norms: none in infinite width."""
-        return value(self.blocks[index])
-
-    def _backward(self) -> None:
-        gradient = (self.multiplier["readout"] * self.std["readout"]) ** 2
-        self.gradient, self.signals = [gradient], []
-        for block in reversed(self.blocks):
-            signals = self.sent_back(block, gradient)
-            gradient += block.slopes[0].slope_square * self.gains[0] * signals[0]
-            self.gradient.append(gradient)
-            self.signals.append(signals)
-        self.gradient.reverse()
-        self.signals.reverse()
-
-    def sent_back(self, block: Block, gradient: float) -> tuple[float, ...]:
-        """P_1, ..., P_k of a block, for a gradient of that mean square behind it."""
-        signals = [self.branch * gradient]
-        for j in range(self.layers - 1, 0, -1):
-            signals.append(block.slopes[j].slope_square * self.gains[j] * signals[-1])
-        return tuple(reversed(signals))
-
-    def error(self) -> float:
-        """E |dloss/df|^2 over the classes at the first step."""
-        logit = (self.multiplier["readout"] * self.std["readout"]) ** 2 * self.width * self.stream[-1]
-        if self.recipe.optimizer.loss == "mse":
-            return self.classes * logit + 1
-        return softmax_error(self.classes, math.sqrt(logit))
+        super().__init__(recipe, width, depth, classes)
 
     @cached_property
     def _received(self) -> tuple[tuple[float, ...], ...]:
@@ -180,34 +61,6 @@ class InfiniteWidth:
             (weight * weight * size for weight, size in zip(weights, self._received[index], strict=True)),
             start=float(0),
         )
-
-    def blocks_of_signal(self) -> float:
-        """sum_l (1 - q_{l-1}/q_l): how many blocks' worth of random signal the stream has taken up."""
-        pairs = zip(self.stream, self.stream[1:], strict=False)
-        return sum((1 - before / after for before, after in pairs if after > 0), start=float(0))
-
-    @cached_property
-    def norm_fluctuations(self) -> tuple[float, ...]:
-        """n times the relative variance of |z_j|^2 at mid-depth, j = 1..k, for a stream of Gaussian coordinates.
-
-        Each activation adds its own kurtosis to what it inherits: v_j = kurt_j - 1 + elasticity_j^2 v_{j-1}, with
-        v = 2 for the stream itself.
-        """
-        index = middle(self.depth) - 1
-        inputs = self.blocks[index].preactivations[:-1]
-        found = [self._passed(self.stream[index], 2) if self.layers == 1 else 2]
-        for variance in inputs:
-            found.append(self._passed(variance, found[-1]))
-        return tuple(found)
-
-    def _passed(self, variance: float, inherited: float) -> float:
-        own, elasticity = fluctuation(self.activation, variance)
-        return own + elasticity**2 * inherited
-
-    def own(self, block: Block, j: int) -> float:
-        """The coefficient of a block's own update: m_j dW_j z_j = -own * chi p_j."""
-        role = self.hidden[j - 1]
-        return self.rate[role] * self.multiplier[role] ** 2 * self.width * block.incoming[j - 1]
 
     def _own(self, block: Block, roles: frozenset[str]) -> list[float]:
         return [self.own(block, j) if r in roles else 0 for j, r in enumerate(self.hidden, start=1)]

@@ -25,8 +25,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
-from powercount.derivations.mean_field import Block, InfiniteWidth, Traces
+from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.moments import Joint, Moments, fluctuation, joint
+from powercount.derivations.propagation import Block
+from powercount.derivations.traces import Traces
 
 NODES: Final = 5  # blocks of a net whose noise is worked out
 # Of a logarithm: its square is far below the next order's own error, its inverse far above rounding.
