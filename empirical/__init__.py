@@ -1,7 +1,7 @@
 """Measurements: finite networks in torch, in reading order.
 
 1. ``data``         real images (``digits``) and Gaussian inputs, with labels
-2. ``activations``  the activations and their derivatives
+2. ``activations``  the activations and their derivatives; ``losses`` the losses and their error signals
 3. ``network``      ``build``: the plain residual net, one obvious loop
 4. ``ensemble``     many seeds of that net at once, and one optimizer step differentiated exactly
 5. ``training``     T real steps of a torch optimizer

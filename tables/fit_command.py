@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from powercount.empirical.scaling_laws.fit import Asked, AxisFit, Interval, Losses
+    from powercount.empirical.scaling_laws.fit import AxisFit, Interval
+    from powercount.empirical.scaling_laws.scatter import Asked, Losses
 
 DECIDED, UNDECIDED_EXIT = 0, 3
 FEWEST_RESAMPLES: Final = 200
@@ -79,7 +80,7 @@ def sizes_asked(texts: list[str], losses: Losses) -> dict[str, float]:
 
 def asked_for(given: argparse.Namespace) -> Asked:
     """How intervals are made, checked."""
-    from powercount.empirical.scaling_laws.fit import Asked
+    from powercount.empirical.scaling_laws.scatter import Asked
 
     if given.resamples < FEWEST_RESAMPLES:
         raise QuestionError(

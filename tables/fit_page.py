@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from powercount.empirical.scaling_laws.fit import AxisFit, Losses
+    from powercount.empirical.scaling_laws.fit import AxisFit
+    from powercount.empirical.scaling_laws.scatter import Losses
 
 BAND = 24  # sizes at which the band is worked out
 

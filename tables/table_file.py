@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from powercount.derivations.recipe import PowercountError
 
 if TYPE_CHECKING:
-    from powercount.empirical.scaling_laws.fit import Losses
+    from powercount.empirical.scaling_laws.scatter import Losses
 
 AXES: Final = ("N", "D", "C")
 LONGEST_FILE: Final = 1 << 25  # characters; half a million rows
@@ -79,7 +79,8 @@ def read_table(path: Path) -> Losses:
     """The table in a file, with the axes that vary."""
     import numpy as np
 
-    from powercount.empirical.scaling_laws.fit import FEWEST_SIZES, Losses
+    from powercount.empirical.scaling_laws.fit import FEWEST_SIZES
+    from powercount.empirical.scaling_laws.scatter import Losses
 
     rows = _rows(path)
     if not rows:

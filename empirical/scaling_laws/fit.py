@@ -5,17 +5,10 @@ and D both vary also loss = E + A N^(-a) + B D^(-b). Cells are the distinct size
 is fitted by relative least squares, S = sum_i n_i (mean_i / f_i - 1)^2: for fixed exponents the law is linear, so a
 grid of exponents finds the valley (variable projection) and ``scipy.optimize.least_squares`` its floor.
 
-Intervals. Runs are resampled: whole runs where a column pairs them over sizes, else the runs of each size. With fewer
-than four runs there is nothing to resample but the relative residuals of the rows. A resample moves the estimate by one
-Gauss-Newton step; the spread of these is the standard error. Percentiles of so few runs are too narrow, so Student's t
-is used, with (runs - 1) degrees of freedom at the size with the fewest: whatever the variances at the sizes, the
-effective number is not smaller (Mickey and Brown, Ann. Math. Stat. 37, 1966), and intervals cover at least as often as
-stated. For residuals it has (rows - parameters), and relative noise is taken to be alike at every size: where it falls
-with size, single runs cannot show it, and the interval is too narrow. One axis: an interval holds the values whose
-profile S exceeds the least by at most (t x standard error)^2 in Gauss-Newton's units, as E and a trade against each
-other along a bent valley that ends at E = 0. Two axes: t intervals, of log a and log b. Where the means miss the curve
-by more than the runs' scatter allows (one time in a hundred) the misfit joins it, as an independent error of every
-cell, and the degrees of freedom are at most (cells - parameters).
+Intervals. ``scatter`` resamples runs. A resample moves the estimate by one Gauss-Newton step; the spread of these is
+the standard error, and Student's t makes it an interval. One axis: an interval holds the values whose profile S exceeds
+the least by at most (t x standard error)^2 in Gauss-Newton's units, as E and a trade against each other along a bent
+valley that ends at E = 0. Two axes: t intervals, of log a and log b.
 
 Worked line: losses .1 + 3/D at D = 16 to 1024 without noise give a = 1, E = .1, A = 3 and intervals of no length.
 """
@@ -27,44 +20,17 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import optimize, stats
 
 from powercount.derivations.recipe import PowercountError
+from powercount.empirical.scaling_laws.scatter import Array, Asked, Losses, cells_of, scatter_of
 
-Array = NDArray[np.float64]
 FEWEST_SIZES: Final = 4  # three parameters and one degree of freedom
-FEWEST_RUNS: Final = 4  # with three, Student's t is 4.3: the rows' residuals know more
 SMALLEST, LARGEST = 0.02, 8.0  # exponents looked for; a bound beyond is open
-WHOLE, EACH = "whole runs", "runs at each size"
-RESIDUALS: Final = "relative residuals, taken as alike at every size: fewer than four runs"
 
 
 class FitError(PowercountError):
     """A table that this law cannot be fitted to; the text names the value and the remedy."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Losses:
-    """A table: ``sizes`` maps an axis to the size in each row; ``runs`` names each row's run, or is None."""
-
-    sizes: Mapping[str, Array]
-    loss: Array
-    runs: tuple[str, ...] | None = None
-
-    def taken(self, rows: NDArray[np.bool_]) -> Losses:
-        """The table of these rows."""
-        runs = None if self.runs is None else tuple(np.asarray(self.runs)[rows])
-        return Losses(sizes={axis: size[rows] for axis, size in self.sizes.items()}, loss=self.loss[rows], runs=runs)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """How intervals are made: from how many resamples, of which seed, at which confidence."""
-
-    resamples: int = 1000
-    seed: int = 0
-    confidence: float = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,96 +75,6 @@ class JointFit:
     prediction: Interval
     resampled: str
     misfit: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Cells:
-    """Distinct sizes (cells, axes), the runs in each, and their mean loss."""
-
-    points: Array
-    means: Array
-    counts: Array
-    cell: NDArray[np.intp]
-    losses: Losses
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Scatter:
-    """Resampled deviations in units of the fit, their degrees of freedom, what was resampled, and the misfit."""
-
-    deviations: Array
-    freedom: int
-    resampled: str
-    misfit: bool
-
-    def error(self, influence: Array) -> float:
-        """The standard error of what moves by ``influence`` @ deviations."""
-        return float(np.std(self.deviations @ influence))
-
-
-def _cells(losses: Losses, axes: tuple[str, ...]) -> _Cells:
-    table = np.stack([losses.sizes[axis] for axis in axes], axis=1)
-    points, cell = np.unique(table, axis=0, return_inverse=True)
-    cell = cell.reshape(-1)
-    counts = np.bincount(cell).astype(np.float64)
-    means = np.bincount(cell, weights=losses.loss) / counts
-    return _Cells(points=points, means=means, counts=counts, cell=cell, losses=losses)
-
-
-def _paired(cells: _Cells) -> Array | None:
-    """Losses of whole runs, shape (runs, cells), if each run is once in each cell and there are enough."""
-    runs = cells.losses.runs
-    if runs is None:
-        return None
-    names, row = np.unique(np.asarray(runs), return_inverse=True)
-    place = row.reshape(-1) * len(cells.points) + cells.cell
-    whole = np.bincount(place, minlength=len(names) * len(cells.points))
-    if len(names) < FEWEST_RUNS or (whole != 1).any():
-        return None
-    return np.asarray(np.bincount(place, weights=cells.losses.loss), dtype=np.float64).reshape(len(names), -1)
-
-
-def _resampled(cells: _Cells, fitted: Array, jacobian: Array, asked: Asked) -> _Scatter:
-    """Resampled relative deviations of the means, times the root of the number of runs."""
-    generator = np.random.default_rng(asked.seed)
-    count, size = asked.resamples, len(fitted)
-    spare = size - jacobian.shape[1]
-    paired, fewest = _paired(cells), int(cells.counts.min())
-    drawn: Array = np.empty((count, size))
-    if paired is not None:
-        runs = len(paired)
-        apart = (paired - cells.means) / fitted * (runs / (runs - 1)) ** 0.5
-        weights = generator.multinomial(runs, np.full(runs, 1 / runs), size=count) / runs
-        drawn, freedom, resampled = weights @ apart, runs - 1, WHOLE
-    elif fewest >= FEWEST_RUNS:
-        freedom, resampled = fewest - 1, EACH
-        for place in range(size):
-            own = cells.losses.loss[cells.cell == place]
-            apart = (own - own.mean()) / fitted[place] * (len(own) / (len(own) - 1)) ** 0.5
-            drawn[:, place] = apart[generator.integers(len(own), size=(count, len(own)))].mean(axis=1)
-    else:
-        rows = len(cells.cell)
-        freedom, resampled = rows - jacobian.shape[1], RESIDUALS
-        apart = cells.losses.loss / fitted[cells.cell] - 1
-        apart = (apart - apart.mean()) * (rows / freedom) ** 0.5
-        chosen = apart[generator.integers(rows, size=(count, rows))]
-        for place in range(size):
-            drawn[:, place] = chosen[:, cells.cell == place].mean(axis=1)
-    deviations = drawn * np.sqrt(cells.counts)
-    if resampled == RESIDUALS or spare < 1:
-        return _Scatter(deviations=deviations, freedom=freedom, resampled=resampled, misfit=False)
-    basis = np.linalg.qr(jacobian)[0]
-    missed = deviations - deviations @ basis @ basis.T
-    spread = np.sqrt(np.square(missed).mean(axis=0)) + 1e-12  # rounding, where the runs do not differ
-    seen = float(np.square(np.sqrt(cells.counts) * (cells.means / fitted - 1) / spread).sum())
-    chance = np.square(missed / spread).sum(axis=1)
-    # The spread is known from few runs only, as in Student's t beside the normal law.
-    unsure = float(stats.t.ppf(0.995, freedom) / stats.norm.ppf(0.995)) ** 2
-    if seen <= unsure * float(np.quantile(chance, 0.99)):
-        return _Scatter(deviations=deviations, freedom=freedom, resampled=resampled, misfit=False)
-    missing = np.square(np.sqrt(cells.counts) * (cells.means / fitted - 1)).sum() / spare
-    deviations = deviations + missing**0.5 * generator.standard_normal(deviations.shape)
-    return _Scatter(deviations=deviations, freedom=min(freedom, spare), resampled=resampled, misfit=True)
 
 
 def _valley(z: Array, u: Array, logs: Array, exponents: Array) -> tuple[Array, Array, Array]:
@@ -255,7 +131,7 @@ def _accepted(grid: Array, excess: Array, level: float) -> tuple[float, float]:
 def fit_axis(losses: Losses, axis: str, at: tuple[float, ...] = (), asked: Asked | None = None) -> AxisFit:
     """The law along one axis, with the mean loss it predicts at the sizes ``at``."""
     asked = asked or Asked()
-    cells = _cells(losses, (axis,))
+    cells = cells_of(losses, (axis,))
     x, means = cells.points[:, 0], cells.means
     check_falls(x, means, axis)
     centre = float(np.exp(np.log(x).mean()))
@@ -270,7 +146,7 @@ def fit_axis(losses: Losses, axis: str, at: tuple[float, ...] = (), asked: Asked
     z = u * means
     falls = u * np.exp(-exponent * logs)
     jacobian = np.stack([u, falls, -scale * logs * falls], axis=1)
-    scatter = _resampled(cells, found[0] + scale * np.exp(-exponent * logs), jacobian, asked)
+    scatter = scatter_of(cells, found[0] + scale * np.exp(-exponent * logs), jacobian, asked)
     influence = np.linalg.pinv(jacobian)
     student = float(stats.t.ppf((1 + asked.confidence) / 2, scatter.freedom))
 
@@ -334,7 +210,7 @@ def check_falls(x: Array, means: Array, axis: str) -> None:
 def fit_joint(losses: Losses, at: tuple[float, float], asked: Asked | None = None) -> JointFit:
     """The additive law in N and D, with the mean loss it predicts at one (N, D)."""
     asked = asked or Asked()
-    cells = _cells(losses, ("N", "D"))
+    cells = cells_of(losses, ("N", "D"))
     if len(cells.points) < 6:
         raise FitError(f"{len(cells.points)} pairs (N, D) for five parameters; give at least 6, or choose an --axis")
     centre = np.exp(np.log(cells.points).mean(axis=0))
@@ -372,7 +248,7 @@ def fit_joint(losses: Losses, at: tuple[float, float], asked: Asked | None = Non
         if turn == 0:
             fitted = (z - law(found)) / u
     jacobian = -slopes(found)
-    scatter = _resampled(cells, (z - law(found)) / u, jacobian, asked)
+    scatter = scatter_of(cells, (z - law(found)) / u, jacobian, asked)
     influence = np.linalg.pinv(jacobian)
     student = float(stats.t.ppf((1 + asked.confidence) / 2, scatter.freedom))
 

@@ -13,17 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from powercount.empirical.scaling_laws.fit import (
-    Array,
-    Asked,
-    AxisFit,
-    FitError,
-    Interval,
-    JointFit,
-    Losses,
-    fit_axis,
-    fit_joint,
-)
+from powercount.empirical.scaling_laws.fit import AxisFit, FitError, Interval, JointFit, fit_axis, fit_joint
+from powercount.empirical.scaling_laws.scatter import Array, Asked, Losses
 
 
 def unit_of(losses: Losses) -> int:

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from powercount.empirical.scaling_laws.fit import Asked, FitError, Interval, Losses, fit_axis, fit_joint
+from powercount.empirical.scaling_laws.fit import FitError, Interval, fit_axis, fit_joint
+from powercount.empirical.scaling_laws.scatter import Asked, Losses
 from powercount.tables.regime import duality, regime
 from powercount.tables.table_file import read_table
 
