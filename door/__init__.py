@@ -6,4 +6,5 @@
 4. ``table``        numbers and tables as text; ``report`` verdicts and their story
 5. ``figure``       where plots go
 6. ``threads``      one thread a process, linear algebra included
+7. ``verbs``        laws, derive, measure and verify: what they are asked and what they answer
 """

@@ -75,6 +75,7 @@ class Scatter:
 
 
 def cells_of(losses: Losses, axes: tuple[str, ...]) -> Cells:
+    """The cells of a table over some axes."""
     table = np.stack([losses.sizes[axis] for axis in axes], axis=1)
     points, cell = np.unique(table, axis=0, return_inverse=True)
     cell = cell.reshape(-1)

@@ -9,10 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from powercount.__main__ import AGREES, BAD_INPUT, main
+from powercount.__main__ import main
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import QuestionError, observables
 from powercount.door import forecast as page
+from powercount.door.entry import AGREES, BAD_INPUT
 from powercount.door.forecast import (
     Forecast,
     Machine,

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from powercount.__main__ import AGREES, CONTRADICTS, UNDECIDED, main
+from powercount.__main__ import main
+from powercount.door.entry import AGREES, CONTRADICTS, UNDECIDED
 
 RECIPES = Path(__file__).parent / "recipes"
 DEPTHS, WIDTHS = ["--sizes", "4,8,16,32"], ["--sizes", "64,128,256"]

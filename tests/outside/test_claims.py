@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from powercount.__main__ import AGREES, BAD_INPUT, main
+from powercount.__main__ import main
+from powercount.door.entry import AGREES, BAD_INPUT
 from powercount.empirical.fit import Estimate
 from powercount.ledger.claim import ALONE
 from powercount.ledger.command import _code

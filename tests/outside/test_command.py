@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from powercount.__main__ import AGREES, BAD_INPUT, CONTRADICTS, UNDECIDED, main
+from powercount.__main__ import main
 from powercount.derivations.laws import LAWS
 from powercount.derivations.named import named_recipe
+from powercount.door.entry import AGREES, BAD_INPUT, CONTRADICTS, UNDECIDED
 from powercount.door.recipe_file import recipe_text
 
 FAST = ["--sizes", "4,8,16,32", "--width", "64", "--seeds", "16"]

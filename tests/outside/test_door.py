@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from powercount import __main__ as command
-from powercount.__main__ import AGREES, BAD_INPUT, UNDECIDED, main
+from powercount.__main__ import main
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import MOST_DENOMINATOR, MOST_POWER, PowercountError, QuestionError, Recipe
-from powercount.door.entry import CRASHED, UsageError, within_floats
+from powercount.door.entry import AGREES, BAD_INPUT, CRASHED, UNDECIDED, UsageError, within_floats
 from powercount.door.recipe_file import recipe_text
 from powercount.door.report import print_table
 from powercount.empirical.design import Sweep

@@ -21,9 +21,10 @@ from pathlib import Path
 
 import pytest
 
-from powercount.__main__ import AGREES, BAD_INPUT, CONTRADICTS, UNDECIDED, main
+from powercount.__main__ import main
 from powercount.derivations.named import NAMED, named_recipe
 from powercount.derivations.recipe import ACTIVATIONS, observables
+from powercount.door.entry import AGREES, BAD_INPUT, CONTRADICTS, UNDECIDED
 from powercount.door.recipe_file import recipe_text
 
 DOCUMENTED = {AGREES, CONTRADICTS, BAD_INPUT, UNDECIDED}

@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 
 from powercount import __main__ as command
-from powercount.__main__ import AGREES, BAD_INPUT, CONTRADICTS, INTERRUPTED, UNDECIDED
 from powercount.decide import FALSE_ALARM, RIVAL, SUITE_BUDGET, VERDICTS_IN_SUITE
 from powercount.derivations import recipe as question
 from powercount.derivations.dynamics.first_step import first_step, first_step_limit
 from powercount.derivations.named import NAMED, named_recipe
 from powercount.derivations.recipe import ACTIVATIONS, MOST_DENOMINATOR, MOST_LAYERS, MOST_POWER
-from powercount.door.entry import CRASHED
+from powercount.door.entry import AGREES, BAD_INPUT, CONTRADICTS, CRASHED, INTERRUPTED, UNDECIDED
 from powercount.door.recipe_file import read_recipe
 from powercount.ledger.record import recorded
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from powercount.__main__ import AGREES, BAD_INPUT, UNDECIDED, main
+from powercount.__main__ import main
+from powercount.door.entry import AGREES, BAD_INPUT, UNDECIDED
 
 SHIPPED = Path(__file__).parents[2] / "examples" / "digits-scaling.csv"
 FIT = ("scaling-law", "fit")

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from powercount.__main__ import BAD_INPUT, main
+from powercount.__main__ import main
+from powercount.door.entry import BAD_INPUT
 from powercount.studies import study as module
 from powercount.studies.study import CELL, PART, PROBE, Cell, Study, StudyError, check_folder, compute
 

@@ -15,7 +15,8 @@ from dataclasses import replace
 
 import pytest
 
-from powercount.__main__ import BAD_INPUT, main
+from powercount.__main__ import main
+from powercount.door.entry import BAD_INPUT
 from powercount.studies import workers as module
 from powercount.studies.study import Cell, Study, StudyError, compute_elsewhere
 from powercount.studies.workers import Workers, run, workers
