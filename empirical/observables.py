@@ -68,7 +68,10 @@ class Needed:
 def backward(
     ensemble: Ensemble, passed: Pass, error: Tensor, needed: Needed
 ) -> tuple[Tensor, Tensor, dict[int, list[Tensor]]]:
-    """(df_y/dh at mid-depth for the label's class y, dloss/dh below the lowest block, dloss/dy_1..dy_k by block)."""
+    """(df_y/dh at mid-depth for the label's class y, dloss/dh below the lowest block, dloss/dy_1..dy_k by block).
+
+    The first is another signal where no label is needed; so is the second where nothing below the readout is.
+    """
     readout = ensemble.factor["readout"] * ensemble.unit_readout.transpose(1, 2)
     columns = [torch.bmm(readout, error)] if needed.lowest < ensemble.depth else []
     if needed.label:
@@ -136,7 +139,8 @@ def at_initialization(ensemble: Ensemble, asked: Iterable[Observable]) -> dict[O
     }
     if derived:
         gradient, start, signals = backward(ensemble, passed, error, needed)
-        values["gradient", None] = gradient
+        if needed.label:
+            values["gradient", None] = gradient
 
         def own(role: str, block: int) -> Tensor:
             if role == "input":

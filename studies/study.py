@@ -263,9 +263,15 @@ class Study:
         if self.pool is not None:
             for arguments in asked.values():
                 made = Cell.of(function, arguments)
-                if self._kept(made) is None:
+                if not self._is_kept(made):
                     self.pool.begin(made)
         return [self.cell(name, function, **arguments) for name, arguments in asked.items()]
+
+    def _is_kept(self, made: Cell) -> bool:
+        """Whether a cell is there; it may turn out to be damaged when it is read."""
+        if self.folder is None:
+            return made.identity in self.remembered
+        return (self.folder / f"{made.key}{CELL}").exists()
 
     def _kept(self, made: Cell) -> dict[str, Any] | None:
         """A cell as it was kept; notes that it was asked for."""

@@ -16,15 +16,17 @@ import importlib
 import os
 import queue
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from powercount.studies.study import Cell, StudyError, compute_elsewhere
 
+ANSWERS: Final = 10  # seconds in which a scheduler answers
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
@@ -114,8 +116,11 @@ def cluster(address: str) -> Iterator[Executor]:
     except ImportError:
         raise StudyError('--scheduler needs Dask: pip install "powercount[cluster]"') from None
     try:
-        client = distributed.Client(address, timeout=10)
-    except (OSError, ValueError) as error:
+        # A client that finds nobody waits, and ends in tracebacks: ask first whether anyone listens.
+        host, port = distributed.comm.addressing.parse_host_port(distributed.comm.parse_address(address)[1])
+        socket.create_connection((host, port), timeout=ANSWERS).close()
+        client = distributed.Client(address, timeout=ANSWERS)
+    except Exception as error:  # whatever a transport makes of a wrong address
         raise StudyError(
             f"--scheduler {address}: no Dask scheduler answers there ({error}); check the address"
         ) from None

@@ -132,7 +132,8 @@ def arguments(draw, folder):
     elif kind == "ledger":
         # Always wrong: a page that can be written draws whole trainings.
         flag, nowhere = draw.choice(("--folder", "--page", "--record")), draw.choice((places[1], "/proc/x/y"))
-        wrong = draw.choice(([flag, nowhere], [draw.choice(("--seed", "--jobs")), str(draw.choice(FAR[:2]))]))
+        number, address = str(draw.choice(FAR[:2])), draw.choice((word(draw), "tcp://127.0.0.1:1", "tls://[::1]:1"))
+        wrong = draw.choice(([flag, nowhere], [draw.choice(("--seed", "--jobs")), number], ["--scheduler", address]))
         found = ["claims", *draw.choice(([], ["--json"], [word(draw)], ["C7", "--quick", *wrong]))]
     else:
         verbs = ("laws", "derive", "measure", "verify", "claims", "scaling-law", "--help", "--version", word(draw))

@@ -17,7 +17,6 @@ import pytest
 
 from powercount.__main__ import main
 from powercount.door.entry import BAD_INPUT
-from powercount.studies import workers as module
 from powercount.studies.study import Cell, Study, StudyError, compute_elsewhere
 from powercount.studies.workers import Workers, run, workers
 
@@ -168,16 +167,10 @@ def test_a_worker_of_other_sources_is_refused(lent):
 @pytest.mark.parametrize("missing", [True, False])
 def test_no_cluster_is_one_line_before_the_work(missing, tmp_path, capsys, monkeypatch):
     """Exit 2 where Dask is not installed, or nobody answers at the address."""
-
-    def import_module(name):
-        if name == "distributed" and missing:
-            raise ImportError(name)
-        return importlib_import(name)
-
-    importlib_import = module.importlib.import_module
-    if not missing:
+    if missing:
+        monkeypatch.setitem(sys.modules, "distributed", None)
+    else:
         pytest.importorskip("distributed", reason="the cluster extra is not installed")
-    monkeypatch.setattr(module.importlib, "import_module", import_module)
     line = ["claims", "C28", "--quick", "--folder", str(tmp_path), "--scheduler", "nowhere://1"]
     assert main(line) == BAD_INPUT
     said = [text for text in capsys.readouterr().err.splitlines() if "rough forecast" not in text]
