@@ -7,7 +7,7 @@ factors. Shapes: S seeds, n width, L depth, k internal layers, B examples, C cla
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,13 +82,42 @@ def times(factor: float, matrices: Tensor, columns: Tensor) -> Tensor:
     return torch.baddbmm(columns.new_empty(1).expand(1, 1, 1), matrices, columns, beta=0, alpha=factor)
 
 
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """The branch of a block, whatever its weights: phi and phi', and which of its layers read phi of what is below."""
+
+    phi: Callable[[Tensor], Tensor]
+    slope: Callable[[Tensor, Tensor], Tensor]
+    active: tuple[bool, ...]
+
+    @classmethod
+    def of(cls, activation: str, layers: int, *, outside: bool = False) -> Branch:
+        """Of two and more layers the first reads the stream; so does one alone whose activation is ``outside``."""
+        bent = tuple(activation != "linear" and (j > 0 or (layers == 1 and not outside)) for j in range(layers))
+        return cls(ACTIVATION[activation], SLOPE[activation], bent)
+
+    def through(
+        self, h: Tensor, matrices: Sequence[Tensor], factors: Sequence[float], *, slopes: bool
+    ) -> tuple[list[Tensor], list[Tensor | None], list[Tensor]]:
+        """What each matrix reads, z_j, the derivative z_j was made with (None where no activation is), and y_j."""
+        y, zs, derivatives, ys = h, [], [], []
+        for active, matrix, factor in zip(self.active, matrices, factors, strict=True):
+            z = self.phi(y) if active else y
+            if slopes:
+                derivatives.append(self.slope(y, z) if active else None)
+            y = times(factor, matrix, z)
+            zs.append(z)
+            ys.append(y)
+        return zs, derivatives, ys
+
+
 class Ensemble:
     """S networks of one recipe and one size, sharing nothing but the code."""
 
     def __init__(self, recipe: Recipe, width: int, depth: int, draws: Draws) -> None:
         self.recipe, self.width, self.depth = recipe, width, depth
         self.layers = recipe.block.layers
-        self.phi, self.slope = ACTIVATION[recipe.block.activation], SLOPE[recipe.block.activation]
+        self.inside = Branch.of(recipe.block.activation, self.layers)
         self.x, self.labels, self._loss = draws.x, draws.labels, loss_named(recipe.optimizer.loss)
         self.branch = float(depth**recipe.parametrization.branch)
         self.multiplier, self.rate, std = {}, {}, {}
@@ -133,18 +162,13 @@ class Ensemble:
         h = start = times(factor["input"] / FEATURES**0.5, w_in, self.x)
         branch_sum = torch.zeros_like(h)
         incoming, derivatives, preactivations = [], [], []
+        factors = [factor[role] for role in self.hidden_roles]
         for block in range(self.depth):
-            y, zs, ds, ys = h, [], [], []
-            for j, role in enumerate(self.hidden_roles):
-                active = self.is_active(j)
-                z = self.phi(y) if active else y
-                if slopes:
-                    ds.append(self.slope(y, z) if active else None)
-                w = self.unit_hidden[block, j] if weights is None else weights[role][block]
-                y = times(factor[role], w, z)
-                zs.append(z)
-                ys.append(y)
-            branch_sum = torch.add(branch_sum, y, alpha=self.branch)
+            matrices = (
+                self.unit_hidden[block].unbind() if weights is None else [weights[r][block] for r in self.hidden_roles]
+            )
+            zs, ds, ys = self.inside.through(h, matrices, factors, slopes=slopes)
+            branch_sum = torch.add(branch_sum, ys[-1], alpha=self.branch)
             if streams is not None:
                 streams.append(h)
             h = start + branch_sum
@@ -156,10 +180,6 @@ class Ensemble:
             streams.append(h)
         output = times(factor["readout"], w_out, h)
         return Pass(start, h, branch_sum, output, incoming, derivatives, preactivations)
-
-    def is_active(self, j: int) -> bool:
-        """Whether an activation feeds internal layer j, counted from 0: of two and more the first reads the stream."""
-        return (j > 0 or self.layers == 1) and self.recipe.block.activation != "linear"
 
     def error(self, output: Tensor) -> Tensor:
         """dloss/df of each example's own loss, shape (S, C, B)."""

@@ -72,10 +72,10 @@ def block_orders(ensemble: Ensemble, after: dict[str, list[Tensor]]) -> Orders:
         w1, w2 = one * before["hidden1"][block], two * before["hidden2"][block]
         d1, d2 = one * after["hidden1"][block] - w1, two * after["hidden2"][block] - w2
         y, moved = torch.bmm(w1, h), torch.bmm(d1, h)
-        a = ensemble.phi(y)
-        pushed = ensemble.slope(y, a) * moved
+        a = ensemble.inside.phi(y)
+        pushed = ensemble.inside.slope(y, a) * moved
         linear = torch.bmm(w2, pushed) + torch.bmm(d2, a)
-        whole = torch.bmm(w2 + d2, ensemble.phi(y + moved)) - torch.bmm(w2, a)
+        whole = torch.bmm(w2 + d2, ensemble.inside.phi(y + moved)) - torch.bmm(w2, a)
         change = change + mean_square(whole)
         remainder = remainder + mean_square(whole - linear)
         first = first + ensemble.branch * linear

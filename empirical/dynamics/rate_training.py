@@ -30,9 +30,8 @@ import torch
 from torch import Tensor
 
 from powercount.derivations.recipe import PowercountError, QuestionError, Recipe, check_name
-from powercount.empirical.activations import ACTIVATION, SLOPE
 from powercount.empirical.data import CLASSES, FEATURES, draw
-from powercount.empirical.ensemble import seed_of, times
+from powercount.empirical.ensemble import Branch, seed_of, times
 from powercount.empirical.losses import loss_named, one_hot
 from powercount.empirical.memory import check_fits
 
@@ -124,9 +123,9 @@ class Rates:
     ) -> None:
         recipe = run.recipe
         self.run, self.members, self.count, self.layers = run, members, len(rates), recipe.block.layers
-        self.phi, self.slope = ACTIVATION[recipe.block.activation], SLOPE[recipe.block.activation]
         self._loss, self.branch = loss_named(recipe.optimizer.loss), float(run.depth**recipe.parametrization.branch)
         self.roles = recipe.role_names[1:-1]
+        self.inside = Branch.of(recipe.block.activation, self.layers, outside=run.outside)
         self.multiplier, self.step = {}, {}
         # Of each network, shape (M R, 1, 1): the rate of the hidden matrices, and that of input and readout.
         self.swept = torch.tensor(rates, dtype=dtype).repeat(len(members))[:, None, None]
@@ -160,27 +159,18 @@ class Rates:
         """h_L and f for x of shape (M R or 1, 64, B); ``kept`` receives what every layer of a block leaves behind."""
         x = x.expand(len(self.input), -1, -1)
         h = times(self.multiplier["input"] / FEATURES**0.5, self.input, x)
-        outside = self.run.outside
+        factors = [self.multiplier[role] for role in self.roles]
         for block in self.hidden:
-            y, seen = h, []
-            for j, role in enumerate(self.roles):
-                fed, enters = y, self._enters(j)
-                z = self.phi(fed) if enters else fed
-                y = times(self.multiplier[role], block[j], z)
+            zs, slopes, ys = self.inside.through(h, block, factors, slopes=kept is not None)
+            y = ys[-1]
+            if self.run.outside:
+                y = self.inside.phi(ys[-1])
                 if kept is not None:
-                    seen.append((z, self.slope(fed, z) if enters else None))
-            if outside:
-                fed, y = y, self.phi(y)
-                if kept is not None:
-                    seen[-1] = (seen[-1][0], self.slope(fed, y))
+                    slopes[-1] = self.inside.slope(ys[-1], y)
             h = torch.add(h, y, alpha=self.branch)
             if kept is not None:
-                kept.append(seen)
+                kept.append(list(zip(zs, slopes, strict=True)))
         return h, times(self.multiplier["readout"], self.readout, h)
-
-    def _enters(self, j: int) -> bool:
-        """Whether internal layer j (counted from 0) reads phi of what is below it."""
-        return j > 0 or (self.layers == 1 and not self.run.outside)
 
     def loss(self, output: Tensor, targets: Tensor) -> Tensor:
         """The mean loss of each network, shape (M, R), for targets (M R or 1, C, B)."""
