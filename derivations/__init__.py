@@ -13,11 +13,13 @@
 11. ``propagation`` what goes up and what comes down in infinite width, at finite depth
 12. ``traces``     how layers act on the traces of what a step changes
 13. ``mean_field`` the exact infinite-width values of every observable
-14. ``next_order`` what fluctuates inside a block, to order 1/n
-15. ``norms``      how norms differ from net to net, to order 1/n
-16. ``squared_loss`` the next order in 1/n where the error signal is read off the stream
-17. ``limits``     the second road: closed forms in n and L, and SymPy's limit of them
-18. ``laws``       the register: the only list of laws; ``sources`` the papers
+14. ``normalised`` steps that do not see the gradient's size; ``coordinates`` of one-layer blocks, their signs
+15. ``next_order`` what fluctuates inside a block, to order 1/n
+16. ``norms``      how norms differ from net to net, to order 1/n
+17. ``squared_loss`` the next order in 1/n where the error signal is read off the stream
+18. ``translate``  a recipe under another optimizer
+19. ``limits``     the second road: closed forms in n and L, and SymPy's limit of them
+20. ``laws``       the register: the only list of laws; ``sources`` the papers
 
 Nothing is imported here, and nothing in this folder imports torch or the measuring side.
 """

@@ -76,6 +76,15 @@ LAWS: Final[tuple[Law, ...]] = (
         test="tests/laws/test_exponents_own_update.py",
     ),
     Law(
+        name="optimizers",
+        claim="sign and polar steps, which do not see the gradient's size, collapse and add up over depth as SGD's do",
+        observables=("own-update:J", "feature-update@hiddenJ"),
+        width="0 at m lambda n |z| (sign) or m lambda |z| (polar) of order one",
+        depth="c_j; the rates of depth-muP have c_j = -1/2, of CompleteP 0",
+        source=HERE,
+        test="tests/laws/test_exponents_optimizers.py",
+    ),
+    Law(
         name="total-update",
         claim="the whole change of a preactivation inherits the stream's and hides the collapse",
         observables=("total-update:J",),

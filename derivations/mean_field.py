@@ -82,7 +82,7 @@ class InfiniteWidth(Propagation):
         return self._known[moving]
 
     def _traces(self, moving: frozenset[str]) -> tuple[list[float], list[float]]:
-        t = self.rate["input"] * self.multiplier["input"] ** 2 if "input" in moving else 0
+        t = self.start(moving)
         s, before, squares = t * t, list[float](), list[float]()
         for index in range(self.depth):
             traces, e = self.through_block(index, moving), self.branch
@@ -96,6 +96,10 @@ class InfiniteWidth(Propagation):
             t = t * mean + e * traces.r
         return [*before, t], [*squares, s]
 
+    def start(self, moving: frozenset[str]) -> float:
+        """tr K before the first block."""
+        return self.rate["input"] * self.multiplier["input"] ** 2 if "input" in moving else 0
+
     def through_block(self, index: int, moving: frozenset[str]) -> Traces:
         """The traces of a block's X = A A^T and of what its own updates push."""
         return self.passed(self.blocks[index], moving)
@@ -106,6 +110,14 @@ class InfiniteWidth(Propagation):
         for j in range(self.layers):
             traces = traces.through_slopes(block.slopes[j]).through_weights(self.gains[j]).plus(own[j])
         return traces
+
+    def alignment(self, index: int, j: int) -> float:
+        """What a gradient gains on its way to layer j by what it meets: nothing in infinite width."""
+        return 0
+
+    def uneven(self) -> float:
+        """How unevenly the gradient is spread over coordinates where that is left out: not at all."""
+        return 0
 
     def trace_variance(self, roles: Iterable[str]) -> float:
         """The variance of tr K after the last block from net to net: none in infinite width."""

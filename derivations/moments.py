@@ -10,7 +10,7 @@ Wide inputs (std of three and more) leave Mehler's expansion with terms beyond c
 rho = 1 and have the shape of what the activation looks like from afar in between: relu's for gelu and silu, that of a
 narrow bump around zero for tanh and erf. Off by some percent; they enter corrections whose slope is asked for.
 
-Also here: the mean square of the error signal of cross-entropy for Gaussian logits.
+Also here: the mean square of the error signal of cross-entropy for Gaussian logits, and how peaked it is.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ SHARP: Final = 16
 SOFTMAX_NODES: Final = 6
 TERMS: Final = 24
 MISSED: Final = 1 / 20
+LOST: Final = 2**-40
 # c of a bump F: (int F)^2 / int F^2 is that of exp(-2 c^2 y^2), for F = 1 - phi^2, and for F = phi'^2.
 SQUARE_BUMP: Final = {"tanh": math.sqrt(math.pi) / 3, "erf": 39 / 50}
 SLOPE_BUMP: Final = {"tanh": 18 * math.sqrt(math.pi) / 35}
+COHERENT: Final = math.sqrt(2 / math.pi)  # E|x| of a standard normal, and the part of sgn(x) along x
 Nodes = tuple[tuple[float, float], ...]
 
 
@@ -53,6 +55,17 @@ class Moments:
     square: float
     slope_square: float
     slope_fourth: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absolute:
+    """E|phi|, d log E|phi| / d log q, E|phi'|, E|phi'|^3 and P(phi' != 0) under a centred Gaussian of variance q."""
+
+    size: float
+    elasticity: float
+    slope: float
+    slope_cubed: float
+    alive: float
 
 
 def _normal_density(y: float) -> float:
@@ -118,6 +131,25 @@ def moments(activation: str, variance: float) -> Moments:
             16 / math.pi**2 / math.sqrt(1 + 8 * q),
         )
     return by_quadrature(_SMOOTH[activation], q)
+
+
+@lru_cache(maxsize=1 << 16)
+def absolute_moments(activation: str, variance: float) -> Absolute:
+    """What the sign of a gradient asks for; closed forms for linear, abs and relu."""
+    std = math.sqrt(variance)
+    if activation in ("linear", "abs", "relu"):
+        part = 1 / 2 if activation == "relu" else 1
+        slope = part if activation == "linear" or std > 0 else 0
+        return Absolute(size=part * COHERENT * std, elasticity=1 / 2, slope=slope, slope_cubed=slope, alive=slope)
+    size = change = steep = cubed = float(0)
+    for node, weight in gaussian_nodes(std):
+        value, slope = _SMOOTH[activation](std * node)
+        size += weight * abs(value)
+        change += weight * math.copysign(1, value) * slope * std * node / 2
+        steep += weight * abs(slope)
+        cubed += weight * abs(slope) ** 3
+    elasticity = change / size if size > 0 else 0
+    return Absolute(size=size, elasticity=elasticity, slope=steep, slope_cubed=cubed, alive=1)
 
 
 @lru_cache(maxsize=1 << 12)
@@ -248,6 +280,7 @@ def square_covariance(activation: str, first: float, second: float) -> float:
     return found / means
 
 
+@lru_cache(maxsize=1 << 14)
 def slope_covariance(activation: str, first: float, second: float) -> float:
     r"""Cov(phi'(a)^2, phi'(b)^2) for Gaussian a, b of variances first <= second and E ab = first.
 
@@ -265,12 +298,28 @@ def slope_covariance(activation: str, first: float, second: float) -> float:
         return 16 / math.pi**2 * (joint - means)
     here = tuple(moments(activation, each) for each in (first, second))
     ends = tuple(each.slope_fourth - each.slope_square**2 for each in here)
+    if any(end <= LOST * each.slope_fourth for end, each in zip(ends, here, strict=True)):
+        return 0  # inputs so narrow that every slope is the same but for rounding
     found = _expanded(activation, first, second, ends, slope=True)
     if found is None:
         wide = activation in SLOPE_BUMP
         shape = _bump(SLOPE_BUMP[activation], first, second) if wide else math.asin(rho) * 2 / math.pi
         found = math.sqrt(ends[0] * ends[1]) * shape
     return found
+
+
+@lru_cache(maxsize=1 << 12)
+def peaked(loss: str, classes: int, std: float) -> float:
+    """E|chi|_1/|chi| of the error signal of Gaussian logits, to leading order in how |chi| fluctuates.
+
+    Of cross-entropy 2/(1 + |p'|^2)^(1/2), p' the softmax of the other classes; of the squared loss the ratio of means.
+    """
+    if loss == "mse":
+        spread = COHERENT * std
+        label = spread * math.exp(-1 / (2 * std**2)) + math.erf(1 / (std * math.sqrt(2))) if std > 0 else 1
+        return ((classes - 1) * spread + label) / math.sqrt(classes * std**2 + 1)
+    others = classes - 1
+    return 2 / math.sqrt(softmax_error(others, std) + 2 / others)
 
 
 @lru_cache(maxsize=1 << 12)

@@ -3,39 +3,49 @@ r"""The optimizers: what one step does to a matrix, and how it meets the vector 
 A rule is given the gradient that reaches a matrix, |delta|, and what the matrix reads, |z|, of n coordinates or of
 fixed dimension, and says how large the own update |m dW z| is, in powers of n and L, and by which lemma.
 
-    sgd    dW = -lambda m delta z^T, so m dW z = -lambda m^2 delta <z, z>:  m^2 lambda |delta| <z, z>   (lemma aligned)
+    gradient  -lambda m delta z^T:                m^2 lambda |delta| <z, z>    sgd, the first of momentum and Nesterov
+    sign      -lambda sgn(delta) sgn(z)^T:        m lambda |z|_1               signsgd, Lion, Adam far above epsilon
+    polar     -lambda s delta z^T/(|delta| |z|):  m lambda s |z|               Muon, s = (max(1, rows/columns))^(1/2)
 
-To add an optimizer: a rule here, one in ``empirical.optimizers``, and its name in ``recipe.OPTIMIZERS``.
+One lemma holds them together: the first-order change of the loss from one matrix is -lambda times the dual norm of its
+gradient (squared Euclidean, entrywise, nuclear), positive for every block, so that over depth they add up coherently.
+The last two do not see the size of the gradient, but where it is exactly zero they do not move: sgn(0) = 0.
+
+To add an optimizer: a rule here, one in ``empirical.optimizers``, and its name in ``recipe.OPTIMIZERS``; its exact
+values in ``normalised``, if they are not there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from powercount.derivations.forward import SymbolicRole
 from powercount.derivations.recipe import check_name
-from powercount.derivations.scale import Scale, product
+from powercount.derivations.scale import ZERO, Scale, aligned, product
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meeting:
     """One matrix at its step: its powers, the gradient |delta| that reaches it, and the vector z it reads.
 
-    ``size`` is |z| and ``coordinates`` how many it has, as far as powers go. ``letters`` and ``signal`` are symbols for
-    m, lambda and for |delta|; ``square`` and ``sum`` those of <z, z> and |z|_1, with their own space in front; ``keys``
-    names the steps of the chain that the gradient comes from.
+    ``size`` is |z| and ``coordinates`` how many it has, ``rows`` how many delta has, as far as powers go. ``letters``
+    and ``signal`` are symbols for m, lambda and for |delta|; ``square``, ``sum`` and ``norm`` those of <z, z>, |z|_1
+    and what a polar step leaves of z, with their own space in front; ``keys`` names the steps of the chain that the
+    gradient comes from.
     """
 
     role: SymbolicRole
     delta: Scale
     size: Scale
     coordinates: Scale
+    rows: Scale
     letters: tuple[str, str]
     signal: str
     square: str
     sum: str
+    norm: str
     keys: tuple[str, ...]
 
 
@@ -71,7 +81,62 @@ SGD: Final = SizeRule(
     fixed="<x, x>/d of order one",
     parents=lambda met: met.keys,
 )
-RULES: Final[dict[str, SizeRule]] = {"sgd": SGD}
+
+
+def _normalised(met: Meeting, *factors: Scale) -> Scale:
+    """m lambda times the factors; zero where no gradient comes in."""
+    return ZERO if met.delta.zero else product(met.role.multiplier, met.role.learning_rate, *factors)
+
+
+def _root(of: Scale) -> Scale:
+    return Scale(of.width / 2, of.depth / 2)
+
+
+def _sign_size(met: Meeting) -> Scale:
+    return _normalised(met, met.coordinates, met.size)
+
+
+def _sign_formula(met: Meeting) -> str:
+    m, rate = met.letters
+    return rf"{m}\,{rate}{met.sum}"
+
+
+def _polar_size(met: Meeting) -> Scale:
+    # Of n by n matrices the roots cancel; the input's has a shape factor that cancels them; the readout's rows are few.
+    return _normalised(met, met.size, Scale() if met.rows == aligned else _root(met.coordinates))
+
+
+def _polar_formula(met: Meeting) -> str:
+    m, rate = met.letters
+    return rf"{m}\,{rate}{met.norm}"
+
+
+SIGN: Final = SizeRule(
+    size=_sign_size,
+    formula=_sign_formula,
+    step="the step is -lambda sgn(delta) sgn(z)^T, whatever the size of delta",
+    meets="<sgn(z), z> = |z|_1 = n |z| (lemma aligned)",
+    fixed="|x|_1/d^(1/2) of order one",
+    parents=lambda met: met.keys if met.delta.zero else (),
+)
+POLAR: Final = SizeRule(
+    size=_polar_size,
+    formula=_polar_formula,
+    step="the step is -lambda delta z^T/(|delta| |z|) in norms, whatever the size of delta",
+    meets="z/|z| meets z in its norm n^(1/2) |z|, and delta/|delta| has entries n^(-1/2)",
+    fixed="|x|/d^(1/2) of order one, and the shape factor (n/d)^(1/2) makes up for n^(-1/2)",
+    parents=lambda met: met.keys if met.delta.zero else (),
+)
+RULES: Final[dict[str, SizeRule]] = {
+    "sgd": SGD,
+    "sgd-momentum": replace(SGD, step="momentum's first step is plain descent's, -lambda m delta z^T"),
+    "nesterov": replace(SGD, step="Nesterov's first step is -(1 + mu) lambda m delta z^T"),
+    "signsgd": SIGN,
+    "lion": SIGN,
+    "adam": SIGN,
+    "adamw": SIGN,
+    "muon": POLAR,
+}
 
 
 def rule_of(name: str) -> SizeRule:

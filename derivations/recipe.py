@@ -25,7 +25,7 @@ from fractions import Fraction
 from typing import Final, Literal
 
 ACTIVATIONS: Final = ("linear", "relu", "abs", "erf", "tanh", "gelu", "silu")
-OPTIMIZERS: Final = ("sgd",)
+OPTIMIZERS: Final = ("sgd", "sgd-momentum", "nesterov", "signsgd", "lion", "adam", "adamw", "muon")
 LOSSES: Final = ("cross-entropy", "mse")
 MOST_LAYERS: Final = 8
 # A factor stays a float32 number at every width that can be built: (2^15)^8 = 2^120, and float32 ends at 2^128.
@@ -149,7 +149,12 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optimizer:
-    """What makes the step: plain gradient descent on the mean loss over the batch."""
+    """What makes the step, from a state of zeros: plain gradient descent on the mean loss over the batch by default.
+
+    Of one infinitesimal step sgd and sgd-momentum are the same, nesterov 1 + .9 times as much; signsgd, lion, adam and
+    adamw are all -rate sgn(gradient), epsilon being far below it and decay zero; muon is -rate
+    (max(1, rows/columns))^(1/2) times the polar factor.
+    """
 
     name: str = "sgd"
     loss: str = "cross-entropy"

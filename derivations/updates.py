@@ -94,10 +94,12 @@ def updates(
             delta=chain.scale(f"backward:{j}"),
             size=incoming,
             coordinates=aligned,
+            rows=aligned,
             letters=(f"m_{j}", rf"\lambda_{j}"),
             signal=rf"|\delta_{j}|",
             square=rf"\;n\,|z_{j}|^2",
             sum=rf"\;n\,|z_{j}|",
+            norm=rf"\;|z_{j}|",
             keys=(f"backward:{j}",),
         )
         chain.add(
@@ -117,10 +119,12 @@ def updates(
         delta=product(error, gradient),
         size=ONE,
         coordinates=ONE,
+        rows=aligned,
         letters=("m_{in}", r"\lambda_{in}"),
         signal=r"\chi\,g",
         square=r"\;|x|^2/d",
         sum=r"\;|x|_1/\sqrt d",
+        norm=r"\;|x|/\sqrt d",
         keys=("error", slope_of_output),
     )
     chain.add(
@@ -138,10 +142,12 @@ def updates(
         delta=error,
         size=stream,
         coordinates=aligned,
+        rows=ONE,
         letters=("m_{out}", r"\lambda_{out}"),
         signal=r"\chi",
         square=r"\;n\,|h_L|^2",
         sum=r"\;n\,|h_L|",
+        norm=r"\;\sqrt n\,|h_L|",
         keys=("error",),
     )
     chain.add(

@@ -5,7 +5,7 @@
     layers = 2
     activation = "relu"
     [optimizer]
-    name = "sgd"
+    name = "sgd"                  # or any other of ``recipe.OPTIMIZERS``
     loss = "cross-entropy"        # optional
     [branch]
     depth = "-1/2"                # the branch is multiplied by L^(-1/2)

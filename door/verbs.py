@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 DATA = ("digits", "gaussian")
 DEVICES = ("cpu", "cuda")
+RATES = ("keep",)
 SMALLER = "choose smaller --sizes, or fewer --seeds or --steps"
 
 
@@ -56,6 +57,7 @@ def add_verbs(verbs: Any) -> None:
         made.add_argument("--layers", type=int, help="internal layers per block (named recipes: 2)")
         made.add_argument("--activation", help=f"one of: {', '.join(ACTIVATIONS)}")
         made.add_argument("--optimizer", help=f"one of: {', '.join(OPTIMIZERS)}")
+        made.add_argument("--rates", choices=RATES, help="of a file under another --optimizer: keep every own update")
         made.add_argument("--loss", help=f"one of: {', '.join(LOSSES)}")
         made.add_argument("--json", action="store_true", help="print JSON")
         return made
@@ -97,11 +99,29 @@ def recipe_asked(text: str, given: argparse.Namespace) -> Recipe:
     else:
         made = named_recipe(text)
     block, optimizer = made.block, made.optimizer
-    return replace(
+    made = replace(
         made,
         block=Block(layers=block.layers, activation=given.activation or block.activation),
-        optimizer=Optimizer(name=given.optimizer or optimizer.name, loss=given.loss or optimizer.loss),
+        optimizer=Optimizer(name=optimizer.name, loss=given.loss or optimizer.loss),
     )
+    if given.optimizer in (None, optimizer.name):
+        if given.rates is not None:
+            raise UsageError(f"--rates {given.rates} is for another optimizer than {optimizer.name}; give --optimizer")
+        return made
+    return _with_optimizer(made, given, named=text in NAMED)
+
+
+def _with_optimizer(made: Recipe, given: argparse.Namespace, *, named: bool) -> Recipe:
+    """The recipe under another optimizer than its own: the rates of a named one are translated, a file's if asked."""
+    from powercount.derivations.translate import translated
+
+    Optimizer(name=given.optimizer)  # refuses an unknown name
+    if not named and given.rates is None:
+        raise UsageError(
+            f"--optimizer {given.optimizer}: the rates of {made.name} are those of {made.optimizer.name}; give --rates "
+            "keep to keep the power of every own update, or write its own rates in the file"
+        )
+    return translated(made, given.optimizer)
 
 
 def observables_asked(names: Sequence[str] | None, recipe: Recipe) -> tuple[Observable, ...]:

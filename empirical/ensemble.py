@@ -185,6 +185,10 @@ class Ensemble:
         """dloss/df of each example's own loss, shape (S, C, B)."""
         return self._loss.error(output, one_hot(self.labels, output.dtype))
 
+    def direction(self, output: Tensor) -> Tensor:
+        """dloss/df of each example up to a positive factor, shape (S, C, B)."""
+        return self._loss.direction(output, one_hot(self.labels, output.dtype))
+
     def loss(self, output: Tensor) -> Tensor:
         """The mean loss over the batch of each member, shape (S,)."""
         return self._loss.value(output, one_hot(self.labels, output.dtype))

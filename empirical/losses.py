@@ -21,10 +21,15 @@ from powercount.empirical.data import CLASSES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """``value(output, targets)`` of shape (S,) and ``error(output, targets)`` of shape (S, C, B)."""
+    """``value(output, targets)`` of shape (S,), ``error(output, targets)`` and its ``direction`` of shape (S, C, B).
+
+    The direction is the error signal up to a positive factor of each example, of order one, and loses no sign: where
+    the softmax is all but certain the signal itself is rounded to zero.
+    """
 
     value: Callable[[Tensor, Tensor], Tensor]
     error: Callable[[Tensor, Tensor], Tensor]
+    direction: Callable[[Tensor, Tensor], Tensor]
 
 
 def one_hot(labels: Tensor, dtype: torch.dtype) -> Tensor:
@@ -32,17 +37,27 @@ def one_hot(labels: Tensor, dtype: torch.dtype) -> Tensor:
     return functional.one_hot(labels, CLASSES).transpose(1, 2).to(dtype)
 
 
+def _direction_of_softmax(output: Tensor, targets: Tensor) -> Tensor:
+    """p - e_y over 1 - p_y: the softmax of the other classes, and -1."""
+    others = torch.softmax(output.masked_fill(targets > 0, -torch.inf), dim=1)
+    smallest = torch.finfo(output.dtype).tiny
+    return torch.where(targets > 0, -torch.ones_like(output), others.clamp_min(smallest))
+
+
 CROSS_ENTROPY: Final = Loss(
     value=lambda output, targets: functional.cross_entropy(output, targets, reduction="none").mean(dim=1),
     error=lambda output, targets: torch.softmax(output, dim=1) - targets,
+    direction=_direction_of_softmax,
 )
 LOGISTIC: Final = Loss(
     value=lambda output, targets: functional.softplus(-output * targets).sum(dim=1).mean(dim=1),
     error=lambda output, targets: -targets * torch.sigmoid(-output * targets),
+    direction=lambda _, targets: -targets,
 )
 MSE: Final = Loss(
     value=lambda output, targets: 0.5 * (output - targets).square().sum(dim=1).mean(dim=1),
     error=lambda output, targets: output - targets,
+    direction=lambda output, targets: output - targets,
 )
 
 

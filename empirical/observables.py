@@ -123,7 +123,7 @@ def at_initialization(ensemble: Ensemble, asked: Iterable[Observable]) -> dict[O
     rule, needed = rule_of(ensemble.recipe.optimizer.name), Needed.by(asked, ensemble)
     derived = needed.label or needed.lowest < ensemble.depth
     passed = ensemble.forward(slopes=derived)
-    error = ensemble.error(passed.output)
+    error = (ensemble.error if rule.sees_size else ensemble.direction)(passed.output)
 
     def made(role: str, delta: Tensor, z: Tensor) -> Tensor:
         return rule.own(ensemble.rate[role], ensemble.multiplier[role], delta, z)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from powercount.derivations.recipe import Observable, middle
+from powercount.empirical.design import SweepError
 from powercount.empirical.ensemble import Draws, Ensemble, Pass
 from powercount.empirical.observables import at_initialization, mean_square
 from powercount.empirical.optimizers import rule_of
@@ -50,7 +51,11 @@ def _watched(
     for role in roles:
         weights[role] = [w.clone().requires_grad_(True) for w in before[role]]
         groups.append({"params": weights[role], "lr": rate * ensemble.rate[role]})
-    optimizer = rule_of(ensemble.recipe.optimizer.name).made(groups)
+    name = ensemble.recipe.optimizer.name
+    made = rule_of(name).made
+    if made is None:
+        raise SweepError(f"optimizer {name!r}: real steps are made of sgd alone; use --steps 0")
+    optimizer = made(groups)
     for _ in range(steps):
         optimizer.zero_grad()
         with torch.enable_grad():

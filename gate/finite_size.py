@@ -16,10 +16,12 @@ largest relative variance of a |z_j|^2, which the kurtosis of the activations se
 - coordinates that all blocks share (k = 1): s / n, with s / n their part in the relative variance of |h_L|^2, which the
   square of a norm has; see ``derivations.norms``. Slopes share them too, which ``squared_loss`` leaves out where it
   asks how far h lies along K: (C + 1) s / (SHARED n), measured.
+- gradients spread unevenly over coordinates (k = 1, a step that is the sign of its gradient): of the relative variance
+  of their squares one part in UNEVEN, measured.
 - squared loss: a quarter of the logarithm of the correction that was made, since it is exact in the readout and of
   leading order in the hidden matrices; its sign, too, is common to all sizes.
 - T real steps: the second order in the rate, kept under SMALL_STEPS at the largest size (see ``gentle``).
-The three constants are measured, not guessed: tests/instrument/test_finite_size.py shows that they cover.
+The constants are measured, not guessed: tests/instrument/test_finite_size.py shows that they cover.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sympy import Rational
 
+from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.next_order import NextOrder
+from powercount.derivations.normalised import STEPS
 from powercount.derivations.norms import Norms
 from powercount.derivations.predict import Prediction, derive, learns_readout
 from powercount.derivations.recipe import Axis, Observable, Power, Recipe, middle, observables
@@ -46,6 +50,8 @@ FINITE_WIDTH: Final = 2.0
 TRUSTED: Final = 4  # a correction's coefficient is trusted to this part of it
 SHARED: Final = 6.0
 ALIGNED: Final = 2.0
+UNEVEN: Final = 8.0
+SUMMED: Final = ("total-update", "feature-update", "output-update")
 SMALL_STEPS: Final = 0.015625
 MUTED: Final = Fraction(1000)
 
@@ -56,7 +62,7 @@ class FiniteSize:
 
     recipe: Recipe
     sweep: Sweep
-    values: tuple[NextOrder, ...]
+    values: tuple[InfiniteWidth, ...]
     corrected: tuple[SquaredLoss | LearnedReadout, ...]
     norms: tuple[Norms, ...]
 
@@ -97,9 +103,11 @@ class FiniteSize:
             off += ALIGNED * _alignment(value, observable) / value.width
             shared = self.norms[place].shared(value.depth) / value.width
             off += shared
+            if observable is None or observable.quantity in SUMMED:
+                off += value.uneven() / UNEVEN
             if self.corrected and observable is not None:
                 off += self._correction(place, observable) / TRUSTED
-                if observable.quantity in ("total-update", "feature-update", "output-update"):
+                if observable.quantity in SUMMED:
                     off += (value.classes + 1) * shared / SHARED
             signed += weight * off
             spread += abs(weight) * off / TRUSTED
@@ -147,9 +155,9 @@ class FiniteSize:
         return _moved_by(recipe, self.sweep, prediction.observable, dominant, rival)
 
 
-def _alignment(value: NextOrder, observable: Observable | None) -> float:
+def _alignment(value: InfiniteWidth, observable: Observable | None) -> float:
     """What a gradient gains on its way to the layer asked for, or to the first one, where it is sent there twice."""
-    if observable is not None and observable.quantity not in ("total-update", "feature-update", "output-update"):
+    if observable is not None and observable.quantity not in SUMMED:
         return 0.0
     role = None if observable is None or observable.quantity == "total-update" else observable.role
     if role in ("input", "readout"):
@@ -162,11 +170,12 @@ def _alignment(value: NextOrder, observable: Observable | None) -> float:
 def _of(recipe: Recipe, sweep: Sweep) -> FiniteSize:
     learned = learns_readout(recipe, sweep.steps)
     known = with_unit_readout(recipe) if learned else recipe
-    values = tuple(NextOrder(known, width, depth) for width, depth in sweep.points())
+    made = STEPS.get(recipe.optimizer.name, NextOrder)
+    values = tuple(made(known, width, depth) for width, depth in sweep.points())
     corrected: tuple[SquaredLoss | LearnedReadout, ...] = ()
     if learned:
         corrected = tuple(LearnedReadout(value) for value in values)
-    elif recipe.optimizer.loss == "mse":
+    elif recipe.optimizer.loss == "mse" and made is NextOrder:  # the others do not see how large the error signal is
         corrected = tuple(SquaredLoss(value) for value in values)
     norms = tuple(Norms(value) for value in values)
     return FiniteSize(recipe=recipe, sweep=sweep, values=values, corrected=corrected, norms=norms)

@@ -153,6 +153,10 @@ def check_steps(recipe: Recipe, sweep: Sweep) -> None:
     A stream of zeros sits on the kink of relu and abs: there the derivative is zero by convention, and a step is not.
     """
     zeros = zero_roles(recipe)
+    if sweep.steps and recipe.optimizer.name != "sgd":
+        raise QuestionError(
+            f"{recipe.name}: nothing is derived for real steps of {recipe.optimizer.name}; use --steps 0"
+        )
     if sweep.steps and "input" in zeros and recipe.block.activation in KINKED:
         raise QuestionError(
             f"{recipe.name}: input starts at zero, where {recipe.block.activation} has no derivative and a real step "

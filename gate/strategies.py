@@ -6,7 +6,8 @@ drawn first (beta at most n^0 L^(-1/2), the line of stability; no growing input 
 each gain is then split between multiplier and initial standard deviation at random, and rates are free. On the other
 axis the powers are free as far as no role's share of a sum outgrows another's, since a share that is n times another
 hides it at every depth that can be reached: each role's own symmetry (m, sigma, lambda) -> (m + t, sigma - t,
-lambda - 2 t), one power for all rates, one for the readout. One role may start at exactly zero.
+lambda - s t), s = 2 where a step is as large as its gradient and 1 where it does not see its size, one power for all
+rates, one for the readout. One role may start at exactly zero. The optimizer is any that has a rule.
 
 A drawn question adds the data, and real steps where they are derived; drawn sizes are any that networks of a moment can
 have, with any number of seeds and any rival. Everything shrinks to the plain: linear, one layer, cross-entropy, powers
@@ -23,11 +24,13 @@ from hypothesis import strategies as st
 
 from powercount.derivations.limits import KINKED
 from powercount.derivations.named import named_recipe
+from powercount.derivations.normalised import STEPS as STEPS_OF_A_SIZE
 from powercount.derivations.predict import zero_roles
 from powercount.derivations.recipe import (
     ACTIVATIONS,
     LOSSES,
     MOST_LAYERS,
+    OPTIMIZERS,
     Axis,
     Block,
     Optimizer,
@@ -68,6 +71,10 @@ def drawn_recipes(draw: st.DrawFn, axis: Axis, most_layers: int = MOST_LAYERS) -
     """A recipe with free powers of n and L, stable at initialization along ``axis``."""
     layers = draw(st.integers(min_value=1, max_value=most_layers))
     activation = draw(st.sampled_from(ACTIVATIONS))
+    optimizer = Optimizer(
+        name=draw(st.one_of(st.just("sgd"), st.sampled_from(OPTIMIZERS))), loss=draw(st.sampled_from(LOSSES))
+    )
+    seen = 1 if optimizer.name in STEPS_OF_A_SIZE else 2
     base = named_recipe("depth-mup", layers=layers, activation=activation)
     sizes = quarters(-2, 0 if activation in SATURATING else 2)
     free = quarters(-3, 3)
@@ -97,7 +104,7 @@ def drawn_recipes(draw: st.DrawFn, axis: Axis, most_layers: int = MOST_LAYERS) -
         return Role(
             init_std=here.init_std.shifted(other, -symmetry),
             multiplier=here.multiplier.shifted(other, symmetry + extra),
-            learning_rate=here.learning_rate.shifted(other, all_rates - 2 * symmetry),
+            learning_rate=here.learning_rate.shifted(other, all_rates - seen * symmetry),
         )
 
     old = base.parametrization
@@ -114,7 +121,7 @@ def drawn_recipes(draw: st.DrawFn, axis: Axis, most_layers: int = MOST_LAYERS) -
     return Recipe(
         name=f"drawn along {axis}",
         block=Block(layers=layers, activation=activation),
-        optimizer=Optimizer(loss=draw(st.sampled_from(LOSSES))),
+        optimizer=optimizer,
         parametrization=made,
     )
 
@@ -135,6 +142,8 @@ def drawn_questions(draw: st.DrawFn, axis: Axis, most_layers: int = MOST_LAYERS)
 def _steps(recipe: Recipe, among: tuple[int, ...]) -> st.SearchStrategy[int]:
     """The numbers of steps that something is derived for."""
     zeros = zero_roles(recipe)
+    if recipe.optimizer.name != "sgd":
+        return st.just(0)
     most = max(among) if zeros <= {"readout"} else 1
     if "input" in zeros and recipe.block.activation in KINKED:
         most = 0  # a stream of zeros sits on the kink

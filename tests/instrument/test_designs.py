@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from powercount import __main__ as command
 from powercount.decide import Limit, decide
 from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import observable_named
+from powercount.door import verbs as command
 from powercount.empirical.data import DATA
 from powercount.empirical.design import DEVICES, Plane, Sweep, SweepError, cross, grid
 from powercount.empirical.ensemble import seed_of

@@ -65,12 +65,23 @@ def exact_net(recipe, ensemble):
     return net
 
 
+def step_along(optimizer, gradient):
+    """-dW/rate of a first step, from the gradient of one example, which is of rank one."""
+    if optimizer == "signsgd":
+        return gradient.sign()
+    if optimizer == "muon":
+        return gradient / gradient.norm() * max(1.0, gradient.shape[0] / gradient.shape[1]) ** 0.5
+    return gradient * (1.9 if optimizer == "nesterov" else 1.0)
+
+
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("activation", ["linear", "relu", "abs", "erf", "tanh", "gelu", "silu"])
 @pytest.mark.parametrize("loss", ["cross-entropy", "mse"])
-def test_response_is_the_derivative_along_one_step(layers, activation, loss):
-    """df along the SGD step, for all roles and each alone, equals torch's jvp through the plain net."""
-    recipe = named_recipe("depth-mup-sqrt", layers=layers, activation=activation, optimizer=Optimizer(loss=loss))
+@pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "signsgd", "muon"])
+def test_response_is_the_derivative_along_one_step(layers, activation, loss, optimizer):
+    """df along one step, for all roles and each alone, equals torch's jvp through the plain net."""
+    made = Optimizer(name=optimizer, loss=loss)
+    recipe = named_recipe("depth-mup-sqrt", layers=layers, activation=activation, optimizer=made)
     width, depth = 10, 4
     ensemble = Ensemble(recipe, width, depth, drawn(recipe, width, depth, examples=1))
     net, x = exact_net(recipe, ensemble), ensemble.x[0].T
@@ -87,7 +98,7 @@ def test_response_is_the_derivative_along_one_step(layers, activation, loss):
         for name, parameter in parameters.items():
             role = role_of[id(parameter)]
             rate = ensemble.rate[role] if alone in (None, role) else 0.0
-            step[name] = -rate * gradients[name]
+            step[name] = -rate * step_along(optimizer, gradients[name])
         _, moved = jvp(lambda weights: functional_call(net, weights, (x,)), (parameters,), (step,))
         expected = moved.detach().square().mean()[None]
         torch.testing.assert_close(ours[Observable(quantity="output-update", role=alone)], expected, **ROUNDING)

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from powercount.derivations.named import NAMED, named_recipe
-from powercount.derivations.recipe import AXES, LOSSES, Optimizer
+from powercount.derivations.recipe import AXES, Optimizer
+from powercount.derivations.translate import translated
 from powercount.recipes import default_sweep, verify_axis
 
 README = Path(__file__).parents[2] / "README.md"
@@ -30,10 +31,12 @@ def kills(bench, implementation):
 
 
 def pytest_generate_tests(metafunc):
-    """Cross-entropy always; a night holds the squared loss and real steps as well."""
+    """Plain descent under cross-entropy always; a night holds the squared loss, other steps and real ones as well."""
     night = metafunc.config.getoption("--night")
-    if "loss" in metafunc.fixturenames:
-        metafunc.parametrize("loss", LOSSES if night else ("cross-entropy",))
+    if "optimizer" in metafunc.fixturenames:
+        plain = Optimizer()
+        others = (Optimizer(loss="mse"), Optimizer(name="adam"), Optimizer(name="muon")) if night else ()
+        metafunc.parametrize("optimizer", (plain, *others), ids=lambda each: f"{each.name}-{each.loss}")
     if "real_kills" in metafunc.fixturenames:
         metafunc.parametrize("real_kills", [200 if night else 3])
 
@@ -55,15 +58,16 @@ def table(against, bench_of):
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_every_moved_power_is_contradicted(name, loss, bench_of, powercount_laws):
+def test_every_moved_power_is_contradicted(name, optimizer, bench_of, powercount_laws):
     """Each of the 25 powers of a recipe, moved by 1/2 or 1/4 either way, contradicts some observable's claim.
 
     The README's line of the kill table is the one that was measured just now.
     """
-    tried, survivors = table(named_recipe(name, optimizer=Optimizer(loss=loss)), bench_of)
+    against = translated(named_recipe(name, optimizer=Optimizer(loss=optimizer.loss)), optimizer.name)
+    tried, survivors = table(against, bench_of)
     lost = Counter(size for size, _ in survivors)
     powercount_laws.note(
-        f"{name}, {loss}",
+        f"{name}, {optimizer.name}, {optimizer.loss}",
         ", ".join(f"+-{size}: {tried[size] - lost[size]} of {tried[size]} contradicted" for size in sorted(tried)),
     )
     cells = [f"{tried[size] - lost[size]} of {tried[size]} contradicted" for size in (Fraction(1, 2), Fraction(1, 4))]

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from powercount.derivations.recipe import ACTIVATIONS, AXES, KINDS, LOSSES, MOST_LAYERS
+from powercount.derivations.recipe import ACTIVATIONS, AXES, KINDS, LOSSES, MOST_LAYERS, OPTIMIZERS
 from powercount.empirical.data import DATA
 from powercount.strategies import STEPS, drawn_questions
 
@@ -37,13 +37,15 @@ def counted(values):
 
 
 def test_every_option_is_drawn(questions):
-    """Layers 1 to 8, activations, losses, data, steps 0, 1 and 5, seeds, and a role that starts at zero."""
+    """Layers 1 to 8, activations, optimizers, losses, data, steps 0, 1 and 5, seeds, and a role that starts at zero."""
     axis, found = questions
     assert {question.axis for question in found} == {axis}
     blocks = [question.recipe.block for question in found]
     assert counted(block.layers for block in blocks) == set(range(1, MOST_LAYERS + 1))
     assert counted(block.activation for block in blocks) == set(ACTIVATIONS)
     assert counted(question.recipe.optimizer.loss for question in found) == set(LOSSES)
+    assert {question.recipe.optimizer.name for question in found} == set(OPTIMIZERS)
+    assert all(question.steps == 0 for question in found if question.recipe.optimizer.name != "sgd")
     assert counted(question.data for question in found) == set(DATA)
     assert counted(question.steps for question in found) == set(STEPS)
     assert len({question.seed for question in found}) > DRAWS / 10

@@ -1,7 +1,8 @@
 """Law: the exponents hold under every option the command accepts: losses, data, real steps, blocks of one to eight.
 
 A default run holds a case of each kind; ``--night`` holds all of them: seven recipes, one to three layers, linear, relu
-and tanh, both data, both axes under the squared loss; one and five real steps; deep blocks; wide inputs.
+and tanh, both data, both axes under the squared loss; one and five real steps; the signs' and the polar factor's
+steps; deep blocks; wide inputs.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from powercount.derivations import recipe as question
 from powercount.derivations.named import NAMED, named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import AXES, Optimizer, QuestionError, observable_named, observables
+from powercount.derivations.translate import translated
 from powercount.empirical.design import Sweep
 from powercount.empirical.sweep import measure
 from powercount.recipes import default_sweep, verify_axis
@@ -32,6 +34,7 @@ class Option:
     layers: int
     activation: str
     axis: str
+    optimizer: str = "sgd"
     loss: str = "cross-entropy"
     data: str = "digits"
     steps: int = 0
@@ -40,7 +43,8 @@ class Option:
     def __str__(self):
         steps = f", T = {self.steps}" if self.steps else ""
         wide = f", input x {'L' if self.axis == 'width' else 'n'}^{self.wide}" if self.wide else ""
-        return f"{self.name} k={self.layers} {self.activation} {self.loss} {self.data} along {self.axis}{steps}{wide}"
+        asked = f"{self.name} k={self.layers} {self.activation} {self.loss} {self.data} along {self.axis}{steps}{wide}"
+        return asked if self.optimizer == "sgd" else f"{self.optimizer} {asked}"
 
 
 ONE_OF_EACH = (
@@ -54,6 +58,12 @@ ONE_OF_EACH = (
     Option("mup", 1, "tanh", "depth", wide=Fraction(1, 2)),
     Option("completep", 8, "tanh", "width"),
     Option("sp", 6, "relu", "depth"),
+    Option("mup", 2, "relu", "width", optimizer="adam"),
+    Option("completep", 3, "tanh", "depth", optimizer="lion", loss="mse"),
+    Option("sp", 1, "tanh", "depth", optimizer="signsgd"),
+    Option("depth-mup", 2, "relu", "depth", optimizer="muon"),
+    Option("ntk", 1, "gelu", "width", optimizer="muon", loss="mse"),
+    Option("mup", 2, "tanh", "width", optimizer="nesterov"),
 )
 
 
@@ -67,6 +77,9 @@ def every_option():
         if layers < 3 and activation != "linear":
             for steps in (1, 5):
                 yield Option(name, layers, activation, axis, steps=steps)
+            for optimizer in ("adam", "muon"):
+                yield Option(name, layers, activation, axis, optimizer=optimizer)
+                yield Option(name, layers, activation, axis, optimizer=optimizer, loss="mse")
     for name, axis, activation in itertools.product(("sp", "completep"), AXES, ("relu", "gelu", "silu")):
         for layers in (6, 7, 8):
             yield Option(name, layers, activation, axis)
@@ -84,8 +97,9 @@ def pytest_generate_tests(metafunc):
 
 def test_every_option_is_held(option, powercount_laws):
     """No verdict on a recipe by its own claims is CONTRADICTS; a rare one is UNDECIDED, and says what would decide."""
-    optimizer = Optimizer(loss=option.loss)
-    recipe = named_recipe(option.name, layers=option.layers, activation=option.activation, optimizer=optimizer)
+    plain = Optimizer(loss=option.loss)
+    recipe = named_recipe(option.name, layers=option.layers, activation=option.activation, optimizer=plain)
+    recipe = translated(recipe, option.optimizer)
     recipe = recipe.shifted("input", "init_std", "depth" if option.axis == "width" else "width", option.wide)
     sweep = replace(default_sweep(recipe, option.axis, steps=option.steps), data=option.data, seed=1)
     verdicts = verify_axis(recipe, option.axis, sweep=sweep)
@@ -106,8 +120,8 @@ def test_every_option_is_held(option, powercount_laws):
 @pytest.mark.parametrize("side", ["derive", "measure", "steps"])
 def test_an_optimizer_without_a_rule_is_refused(side, monkeypatch):
     """A name let through at the door is refused by both sides: no rule derives its step, and none makes it."""
-    monkeypatch.setattr(question, "OPTIMIZERS", ("sgd", "adam"))
-    recipe = named_recipe("mup", optimizer=Optimizer(name="adam"))
+    monkeypatch.setattr(question, "OPTIMIZERS", ("sgd", "shampoo"))
+    recipe = named_recipe("mup", optimizer=Optimizer(name="shampoo"))
     asked = [observable_named("own-update:1", 2)]
     sweep = Sweep(axis="width", sizes=(8, 16, 32), fixed=2, steps=int(side == "steps"), examples=1)
     refused = (lambda: derive(recipe, asked[0])) if side == "derive" else (lambda: measure(recipe, asked, sweep))

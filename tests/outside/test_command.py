@@ -101,6 +101,22 @@ def test_verify_agrees_contradicts_and_names_the_power(answer, tmp_path):
     assert "repeat with: powercount" in out
 
 
+def test_a_files_rates_are_translated_only_when_asked(answer, tmp_path):
+    """A file's rates are its own optimizer's: another is refused with the remedy, and --rates keep translates."""
+    mine = tmp_path / "mine.toml"
+    mine.write_text(recipe_text(named_recipe("depth-mup")))
+    asked = ("derive", mine, "--observable", "own-update:1", "--optimizer", "adam")
+    code, _, said = answer(*asked)
+    assert code == BAD_INPUT
+    assert "--rates keep" in said
+    code, out, _ = answer(*asked, "--rates", "keep")
+    assert code == AGREES
+    assert "n^(0), L^(-1/2)" in out
+    assert answer("derive", "depth-mup", *asked[2:])[1].splitlines()[0] == out.splitlines()[0].replace(
+        "mine", "depth-mup"
+    )
+
+
 def test_verify_is_undecided_when_it_cannot_resolve(answer):
     """Two seeds cannot resolve 1/4: exit 3, and the story says what to do."""
     code, out, _ = answer(
@@ -115,7 +131,17 @@ BAD = {
     "unknown observable": (["derive", "sp", "--observable", "nope"], "choose one of: stream"),
     "unknown layer": (["derive", "sp", "--observable", "own-update:3"], "choose one of: stream"),
     "unknown activation": (["derive", "sp", "--observable", "stream", "--activation", "no"], "choose one of: linear"),
-    "unknown optimizer": (["derive", "sp", "--observable", "stream", "--optimizer", "no"], "choose one of: sgd"),
+    "unknown optimizer": (["derive", "sp", "--observable", "stream", "--optimizer", "no"], "choose one of: sgd, "),
+    "real steps of adam": (
+        ["verify", "sp", "--observable", "stream", "--axis", "width", "--optimizer", "adam", "--steps", "1"],
+        "use --steps 0",
+    ),
+    "real steps of muon, measured": (
+        ["measure", "sp", "--observable", "own-update:1", "--axis", "width", "--optimizer", "muon", "--steps", "2"],
+        "use --steps 0",
+    ),
+    "rates of no other": (["derive", "sp", "--observable", "stream", "--rates", "keep"], "give --optimizer"),
+    "no such rates": (["derive", "sp", "--observable", "stream", "--rates", "published"], "choose from"),
     "no layers": (["derive", "sp", "--observable", "stream", "--layers", "0"], "1 to 8"),
     "no file": (["derive", "no.toml", "--observable", "stream"], "give a named recipe or a TOML file"),
     "two sizes": (["measure", "sp", "--observable", "stream", "--axis", "depth", "--sizes", "4,8"], "at least 3"),

@@ -23,7 +23,7 @@ import pytest
 
 from powercount.__main__ import main
 from powercount.derivations.named import NAMED, named_recipe
-from powercount.derivations.recipe import ACTIVATIONS, observables
+from powercount.derivations.recipe import ACTIVATIONS, OPTIMIZERS, observables
 from powercount.door.entry import AGREES, BAD_INPUT, CONTRADICTS, UNDECIDED
 from powercount.door.recipe_file import recipe_text
 
@@ -109,7 +109,8 @@ def question(draw, recipe):
                 ["--layers", word(draw)],
                 ["--activation", draw.choice((*ACTIVATIONS, word(draw)))],
                 ["--loss", draw.choice(("mse", "cross-entropy", word(draw)))],
-                ["--optimizer", draw.choice(("sgd", word(draw)))],
+                ["--optimizer", draw.choice((*OPTIMIZERS, word(draw)))],
+                ["--optimizer", draw.choice(OPTIMIZERS), "--rates", draw.choice(("keep", word(draw)))],
             )
         )
     flags += ["--json"] if draw.random() < 0.3 else []

@@ -58,7 +58,7 @@ def test_a_zero_readout_is_written_and_read():
         (("layers = 2", "layers = 1"), "[hidden2] but layers = 1"),
         (("layers = 2", 'layers = "two"'), "whole number"),
         (('activation = "relu"', 'activation = "swish"'), "choose one of: linear, relu"),
-        (('name = "sgd"', 'name = "adamw"'), "unknown optimizer"),
+        (('name = "sgd"', 'name = "shampoo"'), "unknown optimizer"),
         (("multiplier", "multipler"), "unknown entry 'multipler'"),
         (("[branch]", "[brunch]"), "unknown entry 'brunch'"),
         (("[block]", "[blocks]"), "[block] is missing"),

@@ -1,0 +1,38 @@
+"""A recipe under another optimizer: every own update keeps its power of n and of L.
+
+A rate rule is printed for one optimizer. Two honest translations differ outside muP: keep the size of every own update,
+so that a lazy parametrization stays lazy, or take the table printed for the other optimizer. This is the first: of each
+role the rate is moved by what the two own updates differ in.
+
+Worked line: muP's hidden rate n of SGD, own update Theta(1) of m^2 lambda |delta| n |z|^2, becomes lambda = 1/(m n |z|)
+of sign descent: n^(-1) without multipliers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from powercount.derivations.predict import derive, zero_roles
+from powercount.derivations.recipe import AXES, Observable, QuestionError, Recipe
+from powercount.derivations.scale import as_fraction
+
+
+def translated(recipe: Recipe, optimizer: str) -> Recipe:
+    """The recipe with that optimizer and the rates that keep every own update's power.
+
+    Raises ``QuestionError`` where a matrix starts at zero: an own update of zero has no power to keep.
+    """
+    other = replace(recipe, optimizer=replace(recipe.optimizer, name=optimizer))
+    zeros = zero_roles(recipe)
+    if zeros:
+        raise QuestionError(
+            f"{recipe.name}: {', '.join(sorted(zeros))} starts at zero, and own updates of zero have no power that "
+            f"rates of {optimizer} could keep; write them in a TOML recipe"
+        )
+    made = other
+    for role in recipe.role_names:
+        own = Observable(quantity="own-update", role=role)
+        before, after = (derive(each, own).scale for each in (recipe, other))
+        for axis in AXES:
+            made = made.shifted(role, "learning_rate", axis, as_fraction(before.along(axis) - after.along(axis)))
+    return made
