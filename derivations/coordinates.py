@@ -24,20 +24,40 @@ from powercount.derivations.propagation import Propagation
 
 
 class Coordinates:
-    """What a set of sign steps does to the stream; ``pushed`` is a_0, ..., a_L, per unit chi."""
+    """What a set of sign steps does to the stream; ``pushed`` is a_0, ..., a_L, per unit chi.
+
+    ``squares`` are E u_l^2, l = 0..L, and ``met`` E D_m^2 u_{m-1}^2 of every block, m = 1..L.
+    """
 
     def __init__(self, values: Propagation, pushed: Sequence[float]) -> None:
         self.values, self.pushed, self.depth = values, tuple(pushed), values.depth
         self.gradient, self.gain = values.gradient, values.branch * values.gains[0]
-        self.noise, self.response = [float(0)], [float(0)]
+        self.response, self.squares, self.met = [float(0)], list[float](), [float(0)]
+        # Of u without its noise: the terms, E u^2, and by how much E D^2 u^2 goes with Cov(D^2, v_r).
+        self._terms, self._square = list[tuple[bool, int, float]](), float(0)
+        self._weights, noise = [float(0)] * (self.depth + 1), float(0)
+        self._add(True, 0, self.pushed[0])
+        self.squares.append(self._square)
         for block in range(1, self.depth + 1):
-            known = self.response
-            came = sum(
-                (a * COHERENT * self.sloped(block, r, -1) for r, a in enumerate(self.pushed[:block]) if a > 0),
-                start=float(0),
+            came = math.fsum(
+                a * COHERENT * self.sloped(block, r, -1) for r, a in enumerate(self.pushed[:block]) if a > 0
             )
-            self.response.append(self.gain * (came + sum(known[1:]) * self.slope(block)))
-            self.noise.append(self.noise[-1] + self.gain * self.square(block - 1, block))
+            self.response.append(self.gain * (came + math.fsum(self.response) * self.slope(block)))
+            shared = math.fsum(w * each for w, each in zip(self._weights, self._slopes[block], strict=True))
+            self.met.append(self.slope(block) * (self._square + noise) + shared)
+            noise += self.gain * self.met[block]
+            self._add(True, block, self.pushed[block])
+            self._add(False, block, self.response[block])
+            self.squares.append(self._square + noise)
+
+    def _add(self, sign: bool, place: int, size: float) -> None:
+        """One more term of u, size times sgn(g) or g of a level, beside those before it."""
+        if size <= 0 or self.gradient[place] <= 0:
+            return
+        self._pair((sign, place), (sign, place), size * size)
+        for other_sign, other, before in self._terms:
+            self._pair((sign, place), (other_sign, other), 2 * size * before)
+        self._terms.append((sign, place, size))
 
     def slope(self, block: int) -> float:
         """E D^2 of a block, counted from 1."""
@@ -85,36 +105,26 @@ class Coordinates:
             self.slope(block) * self.root(level, half) + power * math.pow(size, power - 1) * self._slopes[block][level]
         )
 
-    def _product(self, one: tuple[bool, int], other: tuple[bool, int], block: int | None) -> float:
-        """E of two terms of u, each sgn(g_r) or g_r, times D^2 of a block where one is given."""
+    def _pair(self, one: tuple[bool, int], other: tuple[bool, int], factor: float) -> None:
+        """A product of two terms of u, and of both with the slopes of a block above, to second order in v."""
         (first_sign, first), (second_sign, second) = one, other
         above, below, size = max(first, second), min(first, second), self.gradient
-        slope = 1 if block is None else self.slope(block)
         if first_sign and second_sign:
-            return COHERENT**2 * math.asin(math.sqrt(min(1, size[above] / size[below]))) * slope
-        if not first_sign and not second_sign:
-            return size[above] * slope + (0 if block is None else self._slopes[block][above])
-        sign, along = (first, second) if first_sign else (second, first)
-        if along < sign:
-            return COHERENT * (self.root(sign, 1) if block is None else self.sloped(block, sign, 1))
-        # E v_along v_sign^(-1/2)
-        root = math.sqrt(size[sign])
-        met = size[along] * self.root(sign, -1) - self._variances[along][sign] / (2 * root**3)
-        if block is not None:
-            shared = self._slopes[block][along] / root - size[along] * self._slopes[block][sign] / (2 * root**3)
-            met = met * slope + shared
-        return COHERENT * met
-
-    def square(self, level: int, block: int | None = None) -> float:
-        """E u^2 of the change of h_level, or E D^2 u^2 with the slopes of a block above it."""
-        terms = [((True, r), a) for r, a in enumerate(self.pushed[: level + 1]) if a > 0 and self.gradient[r] > 0]
-        terms += [((False, m), rho) for m, rho in enumerate(self.response[: level + 1]) if rho > 0]
-        found = self.noise[level] * (1 if block is None else self.slope(block))
-        for place, (one, size) in enumerate(terms):
-            found += size * size * self._product(one, one, block)
-            for other, second in terms[:place]:
-                found += 2 * size * second * self._product(one, other, block)
-        return found
+            self._square += factor * COHERENT**2 * math.asin(math.sqrt(min(1, size[above] / size[below])))
+        elif not first_sign and not second_sign:
+            self._square += factor * size[above]
+            self._weights[above] += factor
+        else:
+            sign, along = (first, second) if first_sign else (second, first)
+            factor, root = factor * COHERENT, math.sqrt(size[sign])
+            if along < sign:  # E v_sign^(1/2)
+                self._square += factor * self.root(sign, 1)
+                self._weights[sign] += factor / (2 * root)
+            else:  # E v_along v_sign^(-1/2)
+                met = size[along] * self.root(sign, -1) - self._variances[along][sign] / (2 * root**3)
+                self._square += factor * met
+                self._weights[along] += factor / root
+                self._weights[sign] -= factor * size[along] / (2 * root**3)
 
     def along(self) -> float:
         """The part of h_L's change along its gradient, per unit of it."""

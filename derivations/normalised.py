@@ -248,7 +248,7 @@ class SignStep(Normalised):
             return super().total_update(j)
         block = middle(self.depth)
         seen, size = self.coordinates(frozenset(("input", *self.hidden))), self.amplitudes(block - 1)[0]
-        inherited = self.gains[0] * seen.square(block - 1, block)
+        inherited = self.gains[0] * seen.met[block]
         if self.branch == 0 or self.gradient[block] == 0:
             return inherited + self.own_update(block - 1, 1)
         response = seen.response[block] / math.sqrt(self.branch)
@@ -260,7 +260,7 @@ class SignStep(Normalised):
         if self.layers > 1:
             return super().hidden_change(moving)
         seen = self.coordinates(moving)
-        along, square = seen.along(), seen.square(self.depth)
+        along, square = seen.along(), seen.squares[-1]
         return along, square, square - along**2 * self.gradient[-1]
 
     def _before(self, index: int, j: int) -> float | None:

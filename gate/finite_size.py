@@ -103,7 +103,7 @@ class FiniteSize:
             off += ALIGNED * _alignment(value, observable) / value.width
             shared = self.norms[place].shared(value.depth) / value.width
             off += shared
-            if observable is None or observable.quantity in SUMMED:
+            if observable is not None and observable.quantity in SUMMED:
                 off += value.uneven() / UNEVEN
             if self.corrected and observable is not None:
                 off += self._correction(place, observable) / TRUSTED

@@ -25,7 +25,7 @@ from powercount.empirical.fit import seen
 from powercount.empirical.grow import Progress
 from powercount.empirical.nets import check_memory, drawn, member_squares
 from powercount.empirical.sweep import measure
-from powercount.finite_size import SMALL_STEPS, FiniteSize
+from powercount.finite_size import SMALL_STEPS, SUMMED, FiniteSize
 from powercount.verdict import Verdict, judge
 
 WIDTHS: Final[tuple[int, ...]] = (64, 128, 256, 512)
@@ -45,12 +45,12 @@ TRIED: Final = 2
 def default_sweep(recipe: Recipe, axis: Axis, *, steps: int = 0) -> Sweep:
     """The sizes that decide most exponents in about a second.
 
-    Width: three blocks, the fewest whose middle one has a block below and one above. Depth: one more
-    doubling than the slowest correction at alpha = 1/2 asks for; where the stream grows faster than any
-    power, small depths at a larger width, since noise and finite-width errors grow with depth as well. Real steps cost
-    a training run for each role: one size fewer. Networks are then made wider until the declared error leaves seeds
-    enough room to decide: deep blocks and the squared loss ask for it. What a sweep may cost is bounded; where that
-    does not decide, the verdict says what would.
+    Width: three blocks, the fewest whose middle one has a block below and one above. Depth: one more doubling than the
+    slowest correction at alpha = 1/2 asks for; where the stream grows faster than any power, small depths at a larger
+    width, since noise and finite-width errors grow with depth as well. Real steps cost a training run for each role:
+    one size fewer. Networks are then made wider until the declared error leaves seeds enough room to decide: deep
+    blocks and the squared loss ask for it, and sums whose leading share hardly shows. What a sweep may cost is
+    bounded; where that does not decide, the verdict says what would.
     """
     growing = derive(recipe, Observable(quantity="stream")).along("depth") is None
     sizes, fixed, seeds = (
@@ -75,12 +75,34 @@ def default_sweep(recipe: Recipe, axis: Axis, *, steps: int = 0) -> Sweep:
         ):
             break
         chosen = sweep.widened(times)
-    sweep = chosen
+    sweep = _told_apart(recipe, chosen)
     if axis == "width" and len(sweep.sizes) > FEWEST_SIZES and FiniteSize.of(recipe, sweep).largest_error() > ROOMY:
         sweep = replace(sweep, sizes=sweep.sizes[1:])
     while sweep.most_seeds > 2 * sweep.seeds and sweep.most_seeds * weights(recipe, sweep) > MOST_WEIGHTS:
         sweep = replace(sweep, most_seeds=sweep.most_seeds // 2)
     return sweep
+
+
+def _told_apart(recipe: Recipe, sweep: Sweep) -> Sweep:
+    """The sweep, as much wider as fewest sums hide the rival of their leading share behind their declared error."""
+    best, hidden = sweep, _hidden(recipe, sweep)
+    for wider in (sweep.widened(times) for times in WIDENINGS):
+        if hidden == 0 or weights(recipe, wider) > MOST_OF_ONE:
+            break
+        left = _hidden(recipe, wider)
+        if left < hidden:
+            best, hidden = wider, left
+    return best
+
+
+def _hidden(recipe: Recipe, sweep: Sweep) -> int:
+    """How many sums leave seeds less than half of what tells them from ones whose leading share is off."""
+    values, found = FiniteSize.of(recipe, sweep), 0
+    for each in observables(recipe.block.layers):
+        if each.quantity in SUMMED and (each.role is None or each.quantity == "total-update"):
+            distance = values.distance_to_rival(derive(recipe, each, steps_made=sweep.steps), RIVAL)
+            found += 0 < distance < min(float(RIVAL), 4 * values.error(each))
+    return found
 
 
 def weights(recipe: Recipe, sweep: Sweep) -> int:
