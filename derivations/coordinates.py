@@ -10,7 +10,7 @@ the response of W_m to its own transpose, and fresh noise of b^2 Gamma^2 E D_m^2
 second order in its spread, from Cov(D_p^2, D_q^2).
 
 Worked line: slopes of one size (linear, abs): v_r = G_r, and rho_m is b^2 Gamma^2 times all that came before.
-Source: derived here; tests/instrument/test_optimizers.py holds it against nets of n = 256.
+Source: derived here; tests/instrument/test_optimizers.py holds it against nets of n = 192.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ between blocks l < m is rho = (G_m/G_l)^(1/2), and it adds up coherently as well
 Of f, the hidden matrices' share lies along chi/|chi|, the readout's along sgn(chi): E|chi|_1/|chi| between them.
 Worked line: k = 1, linear, alpha = 1, L = 1: h_1 moves by a_1, of which (2/pi)^(1/2) lies along the gradient.
 
-Source: derived here; tests/instrument/test_optimizers.py holds it against nets of n = 512.
+Source: derived here; tests/instrument/test_optimizers.py holds it against nets of n = 192, of 512 in a night.
 """
 
 from __future__ import annotations
