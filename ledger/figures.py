@@ -107,7 +107,15 @@ def collapse_points(*, name: str, steps: int, sizes: Sequence[int], seeds: int, 
     """The points of ``collapse`` by observable."""
     asked = [observable_named(each, 2) for each in ("own-update:1", "own-update:2", "total-update:1")]
     sweep = Sweep(
-        axis="depth", sizes=tuple(sizes), fixed=64, seeds=seeds, most_seeds=seeds, seed=seed, steps=steps, rate=0.125
+        axis="depth",
+        sizes=tuple(sizes),
+        fixed=64,
+        seeds=seeds,
+        most_seeds=seeds,
+        seed=seed,
+        steps=steps,
+        rate=0.125,
+        examples=1,
     )
     found = measure(named_recipe(name), asked, sweep)
     return {str(each): list(found[each].points) for each in asked}

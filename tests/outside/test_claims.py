@@ -18,7 +18,7 @@ from powercount.door.entry import AGREES, BAD_INPUT
 from powercount.empirical.fit import Estimate
 from powercount.ledger.claim import ALONE
 from powercount.ledger.command import _code
-from powercount.ledger.figures import FIGURES
+from powercount.ledger.figures import FIGURES, collapse
 from powercount.ledger.finding import Evidence, from_estimate, judgement
 from powercount.ledger.page import FOLDER, PAGE, page_text
 from powercount.ledger.record import command_of, decided_by, finding_row, read_record, recorded, write_record
@@ -220,3 +220,11 @@ def test_a_record_that_cannot_be_read_is_refused(tmp_path):
     asked = ["claims", "C7", "--quick", "--jobs", "1", "--record", str(path), "--folder", str(tmp_path / "cells")]
     assert main(asked) == BAD_INPUT
     assert path.read_text() == "no record"
+
+
+def test_the_collapse_is_drawn_from_real_steps():
+    """The page's figure of the collapse measures what it draws: own updates and whole change after a real step."""
+    found = collapse(Study(quick=True), "depth-mup", 1, (4, 8, 16))
+    assert set(found) == {"own-update:1", "own-update:2", "total-update:1"}
+    assert all(len(points) == 3 and min(points) > 0 for points in found.values())
+    assert found["own-update:1"] == sorted(found["own-update:1"], reverse=True)
