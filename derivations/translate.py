@@ -18,7 +18,7 @@ from powercount.derivations.scale import as_fraction
 
 
 def translated(recipe: Recipe, optimizer: str) -> Recipe:
-    """The recipe with that optimizer and the rates that keep every own update's power.
+    """The recipe, under its own name, with that optimizer and the rates that keep every own update's power.
 
     Raises ``QuestionError`` where a matrix starts at zero: an own update of zero has no power to keep.
     """
@@ -35,4 +35,4 @@ def translated(recipe: Recipe, optimizer: str) -> Recipe:
         before, after = (derive(each, own).scale for each in (recipe, other))
         for axis in AXES:
             made = made.shifted(role, "learning_rate", axis, as_fraction(before.along(axis) - after.along(axis)))
-    return made
+    return replace(made, name=recipe.name)

@@ -239,6 +239,11 @@ def show_verdicts(given: argparse.Namespace) -> int:
         raise UsageError(
             f"--against has {against.block.layers} internal layers and RECIPE {recipe.block.layers}; set --layers"
         )
+    if against.optimizer.name != recipe.optimizer.name:
+        raise UsageError(
+            f"--against steps by {against.optimizer.name} and RECIPE by {recipe.optimizer.name}; give --optimizer "
+            f"{recipe.optimizer.name}, or name it in the file"
+        )
     wanted = observables_asked(given.observable, recipe)
     if given.sizes is not None and given.axis is None:
         raise UsageError("--sizes needs --axis width or --axis depth")

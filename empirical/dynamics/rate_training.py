@@ -61,6 +61,8 @@ class RateRun:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.recipe.optimizer.name != "sgd":
+            raise TransferError(f"optimizer {self.recipe.optimizer.name!r}: whole trainings are those of sgd")
         check_name("mode", self.moving, MODES)
         if self.width < 1 or self.depth < 1 or self.steps < 1:
             raise TransferError(

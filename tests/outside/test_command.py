@@ -12,6 +12,7 @@ import pytest
 from powercount.__main__ import main
 from powercount.derivations.laws import LAWS
 from powercount.derivations.named import named_recipe
+from powercount.derivations.translate import translated
 from powercount.door.entry import AGREES, BAD_INPUT, CONTRADICTS, UNDECIDED
 from powercount.door.recipe_file import recipe_text
 
@@ -112,6 +113,10 @@ def test_a_files_rates_are_translated_only_when_asked(answer, tmp_path):
     code, out, _ = answer(*asked, "--rates", "keep")
     assert code == AGREES
     assert "n^(0), L^(-1/2)" in out
+    mine.write_text(recipe_text(translated(named_recipe("depth-mup"), "adam")))
+    code, _, said = answer("verify", mine, "--against", "depth-mup", "--observable", "stream", "--axis", "width")
+    assert code == BAD_INPUT
+    assert "give --optimizer adam" in said
     assert answer("derive", "depth-mup", *asked[2:])[1].splitlines()[0] == out.splitlines()[0].replace(
         "mine", "depth-mup"
     )
