@@ -190,14 +190,14 @@ def show_measurement(given: argparse.Namespace) -> int:
     from powercount.door.report import print_table, progress_on_terminal
     from powercount.door.table import interval, number
     from powercount.door.threads import one_thread
-    from powercount.empirical.nets import check_memory
+    from powercount.empirical.nets import check_possible
     from powercount.empirical.sweep import measure
     from powercount.recipes import check_gentle, gentle
 
     recipe = recipe_asked(given.recipe, given)
     wanted = observables_asked(given.observable, recipe)
     sweep = sweep_asked(recipe, given.axis, given)
-    check_memory(recipe, sweep)
+    check_possible(recipe, sweep)
     announce(sweeps(recipe, [sweep]), SMALLER)
     one_thread()
     with within_floats():
@@ -229,7 +229,7 @@ def show_verdicts(given: argparse.Namespace) -> int:
     from powercount.door.forecast import announce, sweeps
     from powercount.door.report import print_suspects, print_verdicts, progress_on_terminal
     from powercount.door.threads import one_thread
-    from powercount.empirical.nets import check_memory
+    from powercount.empirical.nets import check_possible
     from powercount.explain import explain
     from powercount.recipes import verify_axis
 
@@ -251,7 +251,7 @@ def show_verdicts(given: argparse.Namespace) -> int:
     axes: tuple[Axis, ...] = AXES if given.axis is None else (given.axis,)
     planned = {axis: sweep_asked(against, axis, given) for axis in axes}
     for sweep in planned.values():
-        check_memory(recipe, sweep)
+        check_possible(recipe, sweep)
     announce(sweeps(recipe, planned.values()), SMALLER)
     one_thread()
     found = {}

@@ -18,7 +18,7 @@ from powercount.empirical.design import EXAMPLES, Sweep
 from powercount.empirical.ensemble import chunks
 from powercount.empirical.fit import Estimate, State, fit_ratio, fit_slope, seen, total
 from powercount.empirical.grow import Progress, grow, narrow
-from powercount.empirical.nets import RecipeNets, check_memory, drawn, member_squares
+from powercount.empirical.nets import RecipeNets, check_possible, drawn, member_squares
 from powercount.empirical.subject import Squares
 
 PAIRED = 16  # members that make at first real steps beside their first-order response
@@ -120,7 +120,7 @@ def measure(
     ``half_widths`` sets the sweep's ``half_width`` for each observable apart; ``progress(seeds done, seeds
     wanted)`` is called as they come in.
     """
-    check_memory(recipe, sweep)
+    check_possible(recipe, sweep)
     check_powers(recipe)
     started = time.process_time()
     if sweep.steps:

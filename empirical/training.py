@@ -13,7 +13,7 @@ given as minus the square of that bound: no size can be read off it (see ``fit.f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -31,6 +31,14 @@ CLEAR = 100.0  # rounding then adds at most 1e-4 of a mean square
 def in_double(draws: Draws) -> Draws:
     """The same draws in float64."""
     return Draws(draws.input.double(), draws.readout.double(), draws.hidden.double(), draws.x.double(), draws.labels)
+
+
+def made_by(optimizer: str) -> Callable[..., torch.optim.Optimizer]:
+    """What makes an optimizer's real steps; ``SweepError`` where nothing does."""
+    made = rule_of(optimizer).made
+    if made is None:
+        raise SweepError(f"optimizer {optimizer!r}: real steps are made of sgd alone; use --steps 0")
+    return made
 
 
 def train(ensemble: Ensemble, roles: Iterable[str], *, steps: int, rate: float) -> dict[str, list[Tensor]]:
@@ -51,11 +59,7 @@ def _watched(
     for role in roles:
         weights[role] = [w.clone().requires_grad_(True) for w in before[role]]
         groups.append({"params": weights[role], "lr": rate * ensemble.rate[role]})
-    name = ensemble.recipe.optimizer.name
-    made = rule_of(name).made
-    if made is None:
-        raise SweepError(f"optimizer {name!r}: real steps are made of sgd alone; use --steps 0")
-    optimizer = made(groups)
+    optimizer = made_by(ensemble.recipe.optimizer.name)(groups)
     for _ in range(steps):
         optimizer.zero_grad()
         with torch.enable_grad():

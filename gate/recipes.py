@@ -23,7 +23,7 @@ from powercount.derivations.recipe import AXES, Axis, Observable, QuestionError,
 from powercount.empirical.design import EXAMPLES, FEWEST_SIZES, Sweep, SweepError
 from powercount.empirical.fit import seen
 from powercount.empirical.grow import Progress
-from powercount.empirical.nets import check_memory, drawn, member_squares
+from powercount.empirical.nets import check_possible, drawn, member_squares
 from powercount.empirical.sweep import measure
 from powercount.finite_size import SMALL_STEPS, SUMMED, FiniteSize
 from powercount.verdict import Verdict, judge
@@ -216,7 +216,7 @@ def verify_axis(
     against = against or recipe
     wanted = tuple(asked) if asked is not None else observables(recipe.block.layers)
     chosen = sweep or default_sweep(against, axis)
-    check_memory(recipe, chosen)
+    check_possible(recipe, chosen)
     check_powers(against)
     if chosen.steps:
         check_steps(against, chosen)

@@ -19,7 +19,7 @@ from powercount.empirical.design import DEVICES, Plane, Sweep, SweepError, cross
 from powercount.empirical.ensemble import seed_of
 from powercount.empirical.fit import fit_slope, fit_slopes
 from powercount.empirical.grow import grow
-from powercount.empirical.nets import RecipeNets, check_memory
+from powercount.empirical.nets import RecipeNets, check_possible
 from powercount.empirical.subject import Rows
 from powercount.empirical.sweep import measure
 
@@ -170,7 +170,7 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch):
     with pytest.raises(SweepError, match="choose one of: cpu, cuda"):
         Sweep(axis="width", sizes=WIDTHS, fixed=2, device="tpu")
     with pytest.raises(SweepError, match="sees no GPU; use --device cpu"):
-        check_memory(named_recipe("mup"), Sweep(axis="width", sizes=WIDTHS, fixed=2, device="cuda"))
+        check_possible(named_recipe("mup"), Sweep(axis="width", sizes=WIDTHS, fixed=2, device="cuda"))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
