@@ -21,9 +21,9 @@ from types import MappingProxyType
 from typing import Final
 
 from powercount.derivations.moments import Moments, fluctuation, moments, softmax_error
+from powercount.derivations.optimizers import reach
 from powercount.derivations.recipe import Recipe, middle
 
-FIRST_STEP: Final[Mapping[str, float]] = MappingProxyType({"nesterov": 19 / 10})  # 1 + mu, of plain descent's
 IDENTITY: Final = Moments(1, 1, 1)
 NONE: Final[Mapping[int, float]] = MappingProxyType({})
 
@@ -53,7 +53,7 @@ class Propagation:
         for name, role in recipe.parametrization.roles():
             self.std[name] = 0 if role.init_std is None else role.init_std.at(width, depth)
             self.multiplier[name] = role.multiplier.at(width, depth)
-            self.rate[name] = role.learning_rate.at(width, depth) * FIRST_STEP.get(recipe.optimizer.name, 1)
+            self.rate[name] = role.learning_rate.at(width, depth) * float(reach(recipe.optimizer.name, 1))
         self.hidden = tuple(f"hidden{j}" for j in range(1, self.layers + 1))
         self.gains = tuple((self.multiplier[r] * self.std[r]) ** 2 * width for r in self.hidden)
         self._forward()

@@ -231,7 +231,7 @@ def show_verdicts(given: argparse.Namespace) -> int:
     from powercount.door.threads import one_thread
     from powercount.empirical.nets import check_possible
     from powercount.explain import explain
-    from powercount.recipes import verify_axis
+    from powercount.recipes import check_steps, verify_axis
 
     recipe = recipe_asked(given.recipe, given)
     against = recipe if given.against is None else recipe_asked(given.against, given)
@@ -252,6 +252,7 @@ def show_verdicts(given: argparse.Namespace) -> int:
     planned = {axis: sweep_asked(against, axis, given) for axis in axes}
     for sweep in planned.values():
         check_possible(recipe, sweep)
+        check_steps(recipe, sweep)
     announce(sweeps(recipe, planned.values()), SMALLER)
     one_thread()
     found = {}

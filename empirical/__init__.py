@@ -4,7 +4,8 @@
 2. ``activations``  the activations and their derivatives; ``losses`` the losses and their error signals
 3. ``network``      ``build``: the plain residual net, one obvious loop
 4. ``ensemble``     many seeds of that net at once, and one optimizer step differentiated exactly
-5. ``training``     T real steps of a torch optimizer
+5. ``optimizers``   the step that is differentiated and the one that is made; ``descent`` those that torch has not;
+                    ``training`` T real steps
 6. ``observables``  one reduction per observable
 7. ``design``       points over any axes, seeds and their growth, data, steps, device
 8. ``subject``      the socket: what an instrument needs to know of what it measures

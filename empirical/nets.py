@@ -19,7 +19,7 @@ from powercount.empirical.ensemble import Draws, Ensemble, draw_ensemble
 from powercount.empirical.memory import check_fits
 from powercount.empirical.observables import at_initialization
 from powercount.empirical.subject import Squares
-from powercount.empirical.training import after_training, in_double, made_by
+from powercount.empirical.training import after_training, in_double
 
 SMALLEST_SQUARE = 1e-40  # squares of sizes from 1e-20 on: what they are computed from keeps its digits in float32
 
@@ -49,9 +49,7 @@ def memory_needed(recipe: Recipe, design: Design) -> int:
 
 
 def check_possible(recipe: Recipe, design: Design) -> None:
-    """Raise ``SweepError`` where one member does not fit, the device is not there, or nothing makes the real steps."""
-    if design.steps:
-        made_by(recipe.optimizer.name)
+    """Raise ``SweepError`` where one member of the largest size would not fit, or the device is not there."""
     if design.device == "cuda" and not torch.cuda.is_available():
         raise SweepError("device 'cuda': this torch sees no GPU; use --device cpu")
     width, depth = design.largest()

@@ -1,39 +1,43 @@
 """The optimizers: the step that is differentiated, and the step that is made. A rule each.
 
 A rule's ``own`` is m dW z of every example's own step at base rate 1, from the gradient delta = dloss/dy that reaches
-the matrix (S, rows, B) and the vector z that it reads (S, columns, B); ``made`` is the torch optimizer of real steps.
+the matrix (S, rows, B) and the vector z that it reads (S, columns, B); ``made`` makes the optimizer of real steps from
+groups of parameters with a rate each: torch's own where it has it and its exact values are known, else ``descent``'s.
 
     gradient   dW = -rate m delta z^T (never formed):   own = -rate m^2 delta <z, z>; nesterov 1 + .9 times as much
     sign       dW = -rate sgn(delta) sgn(z)^T:          own = -rate m sgn(delta) |z|_1
     polar      dW = -rate s delta z^T/(|delta| |z|):    own = -rate m s delta/|delta| |z|, s^2 = max(1, rows/columns)
 
-Real steps are made of plain gradient descent alone.
+Epsilon is the smallest number there is, and weights do not decay.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
 from powercount.derivations.recipe import check_name
+from powercount.empirical.descent import Lion, PolarDescent, SignDescent
 
+Made = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
 Own = Callable[[float, float, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRule:
-    """``own(rate, multiplier, delta, z)``, and the optimizer that makes the step, where it is made.
+    """``own(rate, multiplier, delta, z)``, and the optimizer that makes the step.
 
     ``sees_size``: whether a larger gradient makes a larger step. Where it does not, only its direction is handed down.
     """
 
     own: Own
+    made: Made
     sees_size: bool = True
-    made: Callable[..., torch.optim.Optimizer] | None = None
 
 
 def _sgd(rate: float, multiplier: float, delta: Tensor, z: Tensor) -> Tensor:
@@ -60,12 +64,16 @@ def _polar(rate: float, multiplier: float, delta: Tensor, z: Tensor) -> Tensor:
 
 
 MOMENTUM: Final = 0.9
+SMALLEST: Final = 2.0**-1022  # of epsilon: torch divides by |g| + epsilon, 0/0 at epsilon 0
 RULES: Final[dict[str, StepRule]] = {
     "sgd": StepRule(own=_sgd, made=torch.optim.SGD),
-    "sgd-momentum": StepRule(own=_sgd),
-    "nesterov": StepRule(own=_nesterov),
-    **{name: StepRule(own=_sign, sees_size=False) for name in ("signsgd", "lion", "adam", "adamw")},
-    "muon": StepRule(own=_polar, sees_size=False),
+    "sgd-momentum": StepRule(own=_sgd, made=partial(torch.optim.SGD, momentum=MOMENTUM)),
+    "nesterov": StepRule(own=_nesterov, made=partial(torch.optim.SGD, momentum=MOMENTUM, nesterov=True)),
+    "signsgd": StepRule(own=_sign, made=SignDescent, sees_size=False),
+    "lion": StepRule(own=_sign, made=Lion, sees_size=False),
+    "adam": StepRule(own=_sign, made=partial(torch.optim.Adam, eps=SMALLEST, weight_decay=0.0), sees_size=False),
+    "adamw": StepRule(own=_sign, made=partial(torch.optim.AdamW, eps=SMALLEST, weight_decay=0.0), sees_size=False),
+    "muon": StepRule(own=_polar, made=PolarDescent, sees_size=False),
 }
 
 

@@ -13,13 +13,12 @@ given as minus the square of that bound: no size can be read off it (see ``fit.f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from powercount.derivations.recipe import Observable, middle
-from powercount.empirical.design import SweepError
 from powercount.empirical.ensemble import Draws, Ensemble, Pass
 from powercount.empirical.observables import at_initialization, mean_square
 from powercount.empirical.optimizers import rule_of
@@ -31,14 +30,6 @@ CLEAR = 100.0  # rounding then adds at most 1e-4 of a mean square
 def in_double(draws: Draws) -> Draws:
     """The same draws in float64."""
     return Draws(draws.input.double(), draws.readout.double(), draws.hidden.double(), draws.x.double(), draws.labels)
-
-
-def made_by(optimizer: str) -> Callable[..., torch.optim.Optimizer]:
-    """What makes an optimizer's real steps; ``SweepError`` where nothing does."""
-    made = rule_of(optimizer).made
-    if made is None:
-        raise SweepError(f"optimizer {optimizer!r}: real steps are made of sgd alone; use --steps 0")
-    return made
 
 
 def train(ensemble: Ensemble, roles: Iterable[str], *, steps: int, rate: float) -> dict[str, list[Tensor]]:
@@ -59,11 +50,16 @@ def _watched(
     for role in roles:
         weights[role] = [w.clone().requires_grad_(True) for w in before[role]]
         groups.append({"params": weights[role], "lr": rate * ensemble.rate[role]})
-    optimizer = made_by(ensemble.recipe.optimizer.name)(groups)
+    rule = rule_of(ensemble.recipe.optimizer.name)
+    optimizer = rule.made(groups)
     for _ in range(steps):
         optimizer.zero_grad()
         with torch.enable_grad():
-            torch.autograd.backward(ensemble.loss(ensemble.forward(weights).output).sum())
+            output = ensemble.forward(weights).output
+            if rule.sees_size:
+                torch.autograd.backward(ensemble.loss(output).sum())
+            else:
+                torch.autograd.backward(output, ensemble.direction(output.detach()))
         for role in roles:
             for w in weights[role]:
                 if w.grad is not None:

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from powercount.decide import CONFIDENCE, RIVAL
 from powercount.derivations.limits import KINKED
 from powercount.derivations.next_order import NextOrder
+from powercount.derivations.normalised import STEPS
+from powercount.derivations.optimizers import reach
 from powercount.derivations.predict import Prediction, derive, learns_readout, zero_roles
 from powercount.derivations.recipe import AXES, Axis, Observable, QuestionError, Recipe, check_powers, observables
 from powercount.empirical.design import EXAMPLES, FEWEST_SIZES, Sweep, SweepError
@@ -133,11 +135,13 @@ def gentle(recipe: Recipe, sweep: Sweep) -> Sweep:
     starts at zero moves nothing but itself at first: what it moves then is judged from its zeros, not from the unit
     weights that stand for them in ``FiniteSize``, and ``check_gentle`` bounds what it moves at second order.
     """
-    values = tuple(NextOrder(recipe, width, depth) for width, depth in sweep.points())
+    made = STEPS.get(recipe.optimizer.name, NextOrder)
+    values = tuple(made(recipe, width, depth) for width, depth in sweep.points())
+    first_steps = float(reach(recipe.optimizer.name, sweep.steps) / reach(recipe.optimizer.name, 1))
 
     def rate(moving: str | None) -> float:
         moves = [move for value in values for move in value.relative_moves(moving)]
-        return SMALL_STEPS / (sweep.steps * max((move for move in moves if 0 < move < math.inf), default=1.0))
+        return SMALL_STEPS / (first_steps * max((move for move in moves if 0 < move < math.inf), default=1.0))
 
     return replace(sweep, rate=rate(None), alone=tuple((role, rate(role)) for role in recipe.role_names))
 
@@ -173,18 +177,16 @@ def check_steps(recipe: Recipe, sweep: Sweep) -> None:
 
     What starts at zero moves at the first step; from the second step on it hands gradients down that were zero before.
     A stream of zeros sits on the kink of relu and abs: there the derivative is zero by convention, and a step is not.
+    A step that does not see the gradient's size is a whole one from the second step on, along a gradient that a learned
+    readout makes: its values are not those of a drawn readout.
     """
     zeros = zero_roles(recipe)
-    if sweep.steps and recipe.optimizer.name != "sgd":
-        raise QuestionError(
-            f"{recipe.name}: nothing is derived for real steps of {recipe.optimizer.name}; use --steps 0"
-        )
     if sweep.steps and "input" in zeros and recipe.block.activation in KINKED:
         raise QuestionError(
             f"{recipe.name}: input starts at zero, where {recipe.block.activation} has no derivative and a real step "
             "leaves its kink; use --steps 0, or a smooth activation"
         )
-    if sweep.steps > 1 and zeros and not learns_readout(recipe, sweep.steps):
+    if sweep.steps > 1 and zeros and (not learns_readout(recipe, sweep.steps) or recipe.optimizer.name in STEPS):
         raise QuestionError(
             f"{recipe.name}: {', '.join(sorted(zeros))} starts at zero, and what it hands on from the second step on "
             "is not derived; use --steps 0 or --steps 1"

@@ -142,9 +142,8 @@ def drawn_questions(draw: st.DrawFn, axis: Axis, most_layers: int = MOST_LAYERS)
 def _steps(recipe: Recipe, among: tuple[int, ...]) -> st.SearchStrategy[int]:
     """The numbers of steps that something is derived for."""
     zeros = zero_roles(recipe)
-    if recipe.optimizer.name != "sgd":
-        return st.just(0)
-    most = max(among) if zeros <= {"readout"} else 1
+    later = set() if recipe.optimizer.name in STEPS_OF_A_SIZE else {"readout"}  # what may start at zero
+    most = max(among) if zeros <= later else 1
     if "input" in zeros and recipe.block.activation in KINKED:
         most = 0  # a stream of zeros sits on the kink
     return st.sampled_from([each for each in among if each <= most])

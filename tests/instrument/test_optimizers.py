@@ -16,8 +16,8 @@ from powercount.decide import RIVAL
 from powercount.derivations.named import NAMED, named_recipe
 from powercount.derivations.normalised import FLATNESS, INPUTS, STEPS
 from powercount.derivations.optimizers import RULES as SIZE_RULES
+from powercount.derivations.optimizers import reach
 from powercount.derivations.predict import derive
-from powercount.derivations.propagation import FIRST_STEP
 from powercount.derivations.recipe import OPTIMIZERS, Observable, Optimizer, QuestionError, observables
 from powercount.derivations.translate import translated
 from powercount.empirical.data import FEATURES, draw
@@ -268,8 +268,7 @@ def test_the_rules_of_both_sides_are_of_the_same_optimizers():
     """Every name has a rule each side; those that do not see the gradient's size have exact values of their own."""
     assert set(SIZE_RULES) == set(STEP_RULES) == set(OPTIMIZERS)
     assert {name for name, rule in STEP_RULES.items() if not rule.sees_size} == set(STEPS)
-    assert {name for name, rule in STEP_RULES.items() if rule.made is not None} == {"sgd"}
-    assert (INPUTS, FIRST_STEP) == (FEATURES, {"nesterov": 1 + MOMENTUM})
+    assert (INPUTS, float(reach("nesterov", 1))) == (FEATURES, 1 + MOMENTUM)
 
 
 def test_whole_trainings_are_those_of_sgd():

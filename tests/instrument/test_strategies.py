@@ -1,4 +1,4 @@
-"""What the strategies draw: all that the command accepts, in 300 draws of which nothing is measured."""
+"""What the strategies draw: all that the command accepts, in 500 draws of which nothing is measured."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from powercount.derivations.recipe import ACTIVATIONS, AXES, KINDS, LOSSES, MOST
 from powercount.empirical.data import DATA
 from powercount.strategies import STEPS, drawn_questions
 
-DRAWS = 300
+DRAWS = 500
 # Hypothesis repeats parts of an example in the next six: the rarest value, one of eight, was seen 9 to 86 times.
 FEWEST = 5
 
@@ -37,7 +37,7 @@ def counted(values):
 
 
 def test_every_option_is_drawn(questions):
-    """Layers 1 to 8, activations, optimizers, losses, data, steps 0, 1 and 5, seeds, and a role that starts at zero."""
+    """Layers 1 to 8, activations, losses, data, optimizers and steps 0, 1, 5, seeds, and a role that starts at zero."""
     axis, found = questions
     assert {question.axis for question in found} == {axis}
     blocks = [question.recipe.block for question in found]
@@ -45,7 +45,7 @@ def test_every_option_is_drawn(questions):
     assert counted(block.activation for block in blocks) == set(ACTIVATIONS)
     assert counted(question.recipe.optimizer.loss for question in found) == set(LOSSES)
     assert {question.recipe.optimizer.name for question in found} == set(OPTIMIZERS)
-    assert all(question.steps == 0 for question in found if question.recipe.optimizer.name != "sgd")
+    assert len({question.recipe.optimizer.name for question in found if question.steps > 1}) >= len(OPTIMIZERS) / 2
     assert counted(question.data for question in found) == set(DATA)
     assert counted(question.steps for question in found) == set(STEPS)
     assert len({question.seed for question in found}) > DRAWS / 10

@@ -14,7 +14,8 @@ import pytest
 
 from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
-from powercount.derivations.recipe import QuestionError, observable_named, observables
+from powercount.derivations.recipe import Optimizer, QuestionError, observable_named, observables
+from powercount.derivations.translate import translated
 from powercount.empirical.design import SweepError
 from powercount.recipes import HALVED, check_gentle, default_sweep, gentle, verify_axis
 
@@ -24,26 +25,31 @@ CASES = [
     ("mup", "width", 2, {}),
     ("sp", "width", 1, {"layers": 1}),
     ("mup", "depth", 5, {}),
+    ("depth-mup", "depth", 3, {"optimizer": "adam"}),
+    ("mup", "width", 3, {"optimizer": "muon"}),
+    ("completep", "depth", 3, {"optimizer": "nesterov", "layers": 1}),
 ]
 
 
 @pytest.mark.parametrize(
     ("name", "axis", "steps", "block"),
     CASES,
-    ids=[f"{name} along {axis}, T = {steps}" for name, axis, steps, _ in CASES],
+    ids=[f"{name} along {axis}, T = {steps}, {block.get('optimizer', 'sgd')}" for name, axis, steps, block in CASES],
 )
 def test_real_steps_follow_the_exponents_of_one_step(name, axis, steps, block, powercount_laws):
-    """After T steps of torch.optim.SGD each observable keeps its power of n or L, and what vanishes is zero."""
-    recipe = named_recipe(name, **block)
+    """After T steps of the optimizer each observable keeps its power of n or L, and what vanishes is zero."""
+    plain = {key: value for key, value in block.items() if key != "optimizer"}
+    recipe = translated(named_recipe(name, **plain), block.get("optimizer", "sgd"))
     verdicts = verify_axis(recipe, axis, sweep=default_sweep(recipe, axis, steps=steps))
     assert len(verdicts) == len(observables(recipe.block.layers))
     for verdict in verdicts:
         powercount_laws.agrees(verdict, f"{name}, {steps} real steps")
 
 
-def test_twin_real_steps_see_a_wrong_rate(powercount_laws):
+@pytest.mark.parametrize("name", ["sgd", "lion"])
+def test_twin_real_steps_see_a_wrong_rate(name, powercount_laws):
     """L^(-1/4) on the first hidden rate of completep shows in its own update after real steps."""
-    against = named_recipe("completep")
+    against = translated(named_recipe("completep"), name)
     implementation = against.shifted("hidden1", "learning_rate", "depth", Fraction(-1, 4))
     asked = [observable_named("own-update:1", 2)]
     sweep = default_sweep(against, "depth", steps=3)
@@ -76,6 +82,14 @@ def test_what_starts_at_zero_is_refused_after_the_first_step():
     zero = with_zero(named_recipe("mup"), "hidden2")
     with pytest.raises(QuestionError, match="hidden2 starts at zero"):
         verify_axis(zero, "width", sweep=default_sweep(zero, "width", steps=5))
+
+
+@pytest.mark.parametrize("name", ["adam", "muon"])
+def test_a_zero_readout_is_refused_where_a_step_does_not_see_the_size(name):
+    """From the second step on its hidden matrices move at full size along a gradient that is no drawn one's."""
+    zero = replace(with_zero(named_recipe("mup"), "readout"), optimizer=Optimizer(name=name))
+    with pytest.raises(QuestionError, match="readout starts at zero"):
+        verify_axis(zero, "width", sweep=default_sweep(zero, "width", steps=2))
 
 
 @pytest.mark.parametrize(("name", "own"), [("mup", 0), ("sp", -1)])

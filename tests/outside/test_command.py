@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from powercount.__main__ import main
 from powercount.derivations.laws import LAWS
 from powercount.derivations.named import named_recipe
+from powercount.derivations.recipe import Optimizer
 from powercount.derivations.translate import translated
 from powercount.door.entry import AGREES, BAD_INPUT, CONTRADICTS, UNDECIDED
 from powercount.door.recipe_file import recipe_text
@@ -137,14 +139,6 @@ BAD = {
     "unknown layer": (["derive", "sp", "--observable", "own-update:3"], "choose one of: stream"),
     "unknown activation": (["derive", "sp", "--observable", "stream", "--activation", "no"], "choose one of: linear"),
     "unknown optimizer": (["derive", "sp", "--observable", "stream", "--optimizer", "no"], "choose one of: sgd, "),
-    "real steps of adam": (
-        ["verify", "sp", "--observable", "stream", "--axis", "width", "--optimizer", "adam", "--steps", "1"],
-        "use --steps 0",
-    ),
-    "real steps of muon, measured": (
-        ["measure", "sp", "--observable", "own-update:1", "--axis", "width", "--optimizer", "muon", "--steps", "2"],
-        "use --steps 0",
-    ),
     "rates of no other": (["derive", "sp", "--observable", "stream", "--rates", "keep"], "give --optimizer"),
     "no such rates": (["derive", "sp", "--observable", "stream", "--rates", "published"], "choose from"),
     "no layers": (["derive", "sp", "--observable", "stream", "--layers", "0"], "1 to 8"),
@@ -178,6 +172,18 @@ def test_bad_input_is_one_line_with_a_remedy_and_exit_2(answer, name):
     assert remedy in err
     assert err.startswith("powercount: ")
     assert err.count("\n") == 1
+
+
+def test_steps_that_are_not_derived_are_refused_before_anything_is_forecast(answer, tmp_path):
+    """A readout of zeros under Adam, two real steps of default sizes: one line, exit 2."""
+    recipe = named_recipe("mup", optimizer=Optimizer(name="adam"))
+    readout = replace(recipe.role("readout"), init_std=None)
+    zero = replace(recipe, parametrization=recipe.parametrization.with_role("readout", readout))
+    mine = tmp_path / "zero.toml"
+    mine.write_text(recipe_text(zero))
+    code, out, err = answer("verify", mine, "--observable", "stream", "--axis", "width", "--steps", "2")
+    assert (code, out, err.count("\n")) == (BAD_INPUT, "", 1)
+    assert "use --steps 0" in err
 
 
 def test_the_console_script_runs_and_a_closed_pipe_is_no_error():
