@@ -17,7 +17,7 @@
 15. ``next_order`` what fluctuates inside a block, to order 1/n
 16. ``norms``      how norms differ from net to net, to order 1/n
 17. ``squared_loss`` the next order in 1/n where the error signal is read off the stream
-18. ``translate``  a recipe under another optimizer
+18. ``translate``  a recipe under another optimizer, own updates kept; ``published`` with the rates that are printed
 19. ``limits``     the second road: closed forms in n and L, and SymPy's limit of them
 20. ``laws``       the register: the only list of laws; ``sources`` the papers
 

@@ -25,7 +25,7 @@ from powercount.derivations.recipe import (
     Recipe,
     Role,
 )
-from powercount.derivations.sources import COMPLETEP, EVERETT, NFD, TP4, TP6
+from powercount.derivations.sources import COMPLETEP, EVERETT, NFD, TP4, TP6, WIDTH_DEPTH
 
 HALF: Final = Fraction(1, 2)
 
@@ -111,7 +111,7 @@ NAMED: Final[dict[str, Named]] = {
     ),
     "completep": Named(
         about="muP with the branch multiplied by 1/L and L on the hidden SGD rates",
-        source=f"{COMPLETEP}; spectral condition in depth (arXiv 2603.00541)",
+        source=f"{COMPLETEP}; {WIDTH_DEPTH}",
         make=lambda layers: _coordinates_a(layers, branch=-Fraction(1), first=Fraction(1), rest=Fraction(1)),
     ),
 }

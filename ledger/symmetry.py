@@ -27,6 +27,8 @@ from numpy.typing import NDArray
 
 from powercount.derivations.dynamics.spectral import claimed_power, finite_weight_norm, step_power, weight_power
 from powercount.derivations.named import named_recipe
+from powercount.derivations.published import ONE, PRINTED, ZERO
+from powercount.derivations.published import Triple as Powers
 from powercount.derivations.recipe import Block, Parametrization, Power, Recipe, Role
 from powercount.derivations.scale import as_fraction
 from powercount.derivations.sources import EVERETT, SPECTRAL_CONDITION, TP4
@@ -42,19 +44,13 @@ from powercount.ledger.finding import Evidence, from_estimate, from_verdict
 from powercount.ledger.runs import exact
 from powercount.studies.study import Study
 
-Powers = tuple[Fraction, Fraction, Fraction]
-
 QUARTER: Final = Fraction(1, 4)
-ZERO: Final = Fraction(0)
-ONE: Final = Fraction(1)
 DRAWN: Final = 8
 QUICK_DRAWN: Final = 3
-# (a, b, c) of input, hidden and readout: Everett et al. (arXiv 2407.05872), the rows of SGD.
+# (a, b, c) of input, hidden and readout: Everett et al. (arXiv 2407.05872), the rows of SGD by the names given there.
 PUBLISHED: Final[dict[str, tuple[Powers, Powers, Powers]]] = {
-    "SP": ((ZERO, ZERO, -HALF), (ZERO, HALF, HALF), (ZERO, HALF, ONE)),
-    "NTK": ((ZERO, ZERO, -HALF), (HALF, ZERO, -HALF), (HALF, ZERO, ZERO)),
-    "muP": ((-HALF, HALF, ZERO), (ZERO, HALF, ZERO), (HALF, HALF, ZERO)),
-    "MFP": ((ZERO, ZERO, -ONE), (HALF, ZERO, -ONE), (ONE, ZERO, -ONE)),
+    title: PRINTED[name, "sgd"].powers
+    for title, name in {"SP": "sp", "NTK": "ntk", "muP": "mup", "MFP": "mean-field"}.items()
 }
 # The rows of Tensor Programs IV, table 1, that a net of this depth has: (a, b, c) and the r it prints.
 PRINTED_R: Final[dict[str, tuple[Fraction, tuple[Powers, Powers, Powers]]]] = {
