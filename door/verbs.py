@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 DATA = ("digits", "gaussian")
 DEVICES = ("cpu", "cuda")
-RATES = ("keep",)
+RATES = ("keep", "published")
 SMALLER = "choose smaller --sizes, or fewer --seeds or --steps"
 
 
@@ -57,7 +57,12 @@ def add_verbs(verbs: Any) -> None:
         made.add_argument("--layers", type=int, help="internal layers per block (named recipes: 2)")
         made.add_argument("--activation", help=f"one of: {', '.join(ACTIVATIONS)}")
         made.add_argument("--optimizer", help=f"one of: {', '.join(OPTIMIZERS)}")
-        made.add_argument("--rates", choices=RATES, help="of a file under another --optimizer: keep every own update")
+        made.add_argument(
+            "--rates",
+            choices=RATES,
+            help="under --optimizer; keep: every own update keeps its powers (named recipes: the default); published: "
+            "as papers print them for the named recipe and that optimizer",
+        )
         made.add_argument("--loss", help=f"one of: {', '.join(LOSSES)}")
         made.add_argument("--json", action="store_true", help="print JSON")
         return made
@@ -104,6 +109,8 @@ def recipe_asked(text: str, given: argparse.Namespace) -> Recipe:
         block=Block(layers=block.layers, activation=given.activation or block.activation),
         optimizer=Optimizer(name=optimizer.name, loss=given.loss or optimizer.loss),
     )
+    if given.rates == "published":
+        return _with_printed_rates(made, given, named=text in NAMED)
     if given.optimizer in (None, optimizer.name):
         if given.rates is not None:
             raise UsageError(f"--rates {given.rates} is for another optimizer than {optimizer.name}; give --optimizer")
@@ -122,6 +129,20 @@ def _with_optimizer(made: Recipe, given: argparse.Namespace, *, named: bool) -> 
             "keep to keep the power of every own update, or write its own rates in the file"
         )
     return translated(made, given.optimizer)
+
+
+def _with_printed_rates(made: Recipe, given: argparse.Namespace, *, named: bool) -> Recipe:
+    """The named recipe with the rates that are printed for it under the optimizer given, its own one not excepted."""
+    from powercount.derivations.published import published
+
+    if given.optimizer is None:
+        raise UsageError("--rates published: rates are printed for an optimizer; give --optimizer")
+    if not named:
+        raise UsageError(
+            f"--rates published: {made.name} is a file's, and rates are printed for named recipes alone; give --rates "
+            "keep to keep the power of every own update under another optimizer, or write its own rates in the file"
+        )
+    return published(made, given.optimizer)
 
 
 def observables_asked(names: Sequence[str] | None, recipe: Recipe) -> tuple[Observable, ...]:

@@ -124,6 +124,26 @@ def test_a_files_rates_are_translated_only_when_asked(answer, tmp_path):
     )
 
 
+def test_rates_are_the_printed_ones_when_asked(answer, tmp_path):
+    """--rates published: of a named recipe, under its own optimizer too, and on both sides; a file has none."""
+    asked = ("derive", "sp", "--observable", "output-update@hidden1", "--optimizer")
+    for optimizer in ("sgd", "adam"):
+        first = [answer(*asked, optimizer, *rates)[1].splitlines()[0] for rates in ((), ("--rates", "published"))]
+        assert first == [f"output-update@hidden1 under sp: n^({power}), no power of L" for power in ("0", "1/2")]
+    asked = ("--observable", "output-update@hidden1", "--optimizer", "adam", "--rates", "published", "--axis", "width")
+    code, out, _ = answer("verify", "sp", "--against", "ntk", *asked, "--json")
+    (row,) = json.loads(out)
+    assert (code, row["predicted"], row["outcome"]) == (AGREES, "1/2", "AGREES")
+    mine = tmp_path / "sp.toml"
+    mine.write_text(recipe_text(named_recipe("sp")))
+    for optimizer in ("sgd", "adam"):
+        code, _, said = answer(
+            "derive", mine, "--observable", "stream", "--rates", "published", "--optimizer", optimizer
+        )
+        assert code == BAD_INPUT
+        assert "--rates keep" in said
+
+
 def test_verify_is_undecided_when_it_cannot_resolve(answer):
     """Two seeds cannot resolve 1/4: exit 3, and the story says what to do."""
     code, out, _ = answer(
@@ -133,6 +153,7 @@ def test_verify_is_undecided_when_it_cannot_resolve(answer):
     assert "would decide" in out or "use --sizes further apart" in out
 
 
+PUBLISHED = ("derive", "--observable", "stream", "--rates", "published")
 BAD = {
     "unknown recipe": (["derive", "nope", "--observable", "stream"], "choose one of: sp, ntk"),
     "unknown observable": (["derive", "sp", "--observable", "nope"], "choose one of: stream"),
@@ -140,7 +161,16 @@ BAD = {
     "unknown activation": (["derive", "sp", "--observable", "stream", "--activation", "no"], "choose one of: linear"),
     "unknown optimizer": (["derive", "sp", "--observable", "stream", "--optimizer", "no"], "choose one of: sgd, "),
     "rates of no other": (["derive", "sp", "--observable", "stream", "--rates", "keep"], "give --optimizer"),
-    "no such rates": (["derive", "sp", "--observable", "stream", "--rates", "published"], "choose from"),
+    "no such rates": (["derive", "sp", "--observable", "stream", "--rates", "printed"], "choose from"),
+    "printed for which": (["derive", "sp", "--observable", "stream", "--rates", "published"], "give --optimizer"),
+    "nothing printed": ([*PUBLISHED, "sp", "--optimizer", "muon"], "choose one of: sp under sgd, adam; ntk"),
+    "not printed by us": (
+        [*PUBLISHED, "depth-mup-sqrt", "--optimizer", "sgd"],
+        "completep under sgd, adamw, lion, muon",
+    ),
+    "printed for one layer": ([*PUBLISHED, "depth-mup", "--optimizer", "muon"], "set --layers"),
+    "printed for two": ([*PUBLISHED, "completep", "--optimizer", "muon", "--layers", "1"], "set --layers"),
+    "printed for nobody": ([*PUBLISHED, "sp", "--optimizer", "no"], "choose one of: sgd, "),
     "no layers": (["derive", "sp", "--observable", "stream", "--layers", "0"], "1 to 8"),
     "no file": (["derive", "no.toml", "--observable", "stream"], "give a named recipe or a TOML file"),
     "two sizes": (["measure", "sp", "--observable", "stream", "--axis", "depth", "--sizes", "4,8"], "at least 3"),

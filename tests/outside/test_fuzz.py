@@ -26,6 +26,7 @@ from powercount.derivations.named import NAMED, named_recipe
 from powercount.derivations.recipe import ACTIVATIONS, OPTIMIZERS, observables
 from powercount.door.entry import AGREES, BAD_INPUT, CONTRADICTS, UNDECIDED
 from powercount.door.recipe_file import recipe_text
+from powercount.door.verbs import RATES
 
 DOCUMENTED = {AGREES, CONTRADICTS, BAD_INPUT, UNDECIDED}
 SLOWEST_REFUSAL = 10  # CPU seconds
@@ -110,7 +111,7 @@ def question(draw, recipe):
                 ["--activation", draw.choice((*ACTIVATIONS, word(draw)))],
                 ["--loss", draw.choice(("mse", "cross-entropy", word(draw)))],
                 ["--optimizer", draw.choice((*OPTIMIZERS, word(draw)))],
-                ["--optimizer", draw.choice(OPTIMIZERS), "--rates", draw.choice(("keep", word(draw)))],
+                ["--optimizer", draw.choice(OPTIMIZERS), "--rates", draw.choice((*RATES, word(draw)))],
             )
         )
     flags += ["--json"] if draw.random() < 0.3 else []
