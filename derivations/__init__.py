@@ -5,7 +5,7 @@
 3. ``scale``       the algebra of n^a L^b and its lemmas
 4. ``steps``       the recorded chain of a derivation
 5. ``forward``     sizes at initialization: stream, branches, gradient, output
-6. ``optimizers``  a rule for each: how large its step is, and how it meets what it was made from
+6. ``optimizers``  a rule for each: how large its step is, and how it meets what it was made from; ``momentum`` several
 7. ``updates``     one optimizer step: error signal, own update of every role
 8. ``features``    what the step does to preactivations, stream and output
 9. ``predict``     ``derive(recipe, observable)``: the chain with a recipe's powers put in

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import Final
 
 from powercount.derivations.forward import SymbolicRole
@@ -128,7 +127,6 @@ POLAR: Final = SizeRule(
     fixed="|x|/d^(1/2) of order one, and the shape factor (n/d)^(1/2) makes up for n^(-1/2)",
     parents=lambda met: met.keys if met.delta.zero else (),
 )
-MOMENTUM: Final = Fraction(9, 10)
 RULES: Final[dict[str, SizeRule]] = {
     "sgd": SGD,
     "sgd-momentum": replace(SGD, step="momentum's first step is plain descent's, -lambda m delta z^T"),
@@ -139,20 +137,6 @@ RULES: Final[dict[str, SizeRule]] = {
     "adamw": SIGN,
     "muon": POLAR,
 }
-
-
-def reach(name: str, steps: int) -> Fraction:
-    """How far that many steps with a constant gradient go, in first steps of plain descent (of the sign, of UV^T).
-
-    SGD, sign, Adam and Muon: T. Momentum: the sum over t of 1 + mu + ... + mu^(t-1). Nesterov: of 1 + mu + ... + mu^t.
-    """
-    if name not in ("sgd-momentum", "nesterov"):
-        return Fraction(steps)
-    velocity, gone = Fraction(0), Fraction(0)
-    for _ in range(steps):
-        velocity = MOMENTUM * velocity + 1
-        gone += 1 + MOMENTUM * velocity if name == "nesterov" else velocity
-    return gone
 
 
 def rule_of(name: str) -> SizeRule:

@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Final
 
 from powercount.derivations.moments import Moments, fluctuation, moments, softmax_error
-from powercount.derivations.optimizers import reach
+from powercount.derivations.momentum import reach
 from powercount.derivations.recipe import Recipe, middle
 
 IDENTITY: Final = Moments(1, 1, 1)

@@ -7,8 +7,8 @@ from fractions import Fraction
 import pytest
 import torch
 
+from powercount.derivations.momentum import reach
 from powercount.derivations.named import named_recipe
-from powercount.derivations.optimizers import reach
 from powercount.derivations.recipe import OPTIMIZERS, Observable, Optimizer, observables
 from powercount.derivations.translate import translated
 from powercount.empirical.descent import LIFTED, PolarDescent, polar_of_rank_one
