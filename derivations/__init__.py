@@ -7,12 +7,12 @@
 5. ``forward``     sizes at initialization: stream, branches, gradient, output
 6. ``optimizers``  a rule for each: how large its step is, and how it meets what it was made from; ``momentum`` several
 7. ``updates``     one optimizer step: error signal, own update of every role
-8. ``features``    what the step does to preactivations, stream and output
+8. ``features``    what the step does to preactivations, stream and output; ``shrinkage`` what weight decay does
 9. ``predict``     ``derive(recipe, observable)``: the chain with a recipe's powers put in
 10. ``moments``    Gaussian moments of the activations
 11. ``propagation`` what goes up and what comes down in infinite width, at finite depth
 12. ``traces``     how layers act on the traces of what a step changes
-13. ``mean_field`` the exact infinite-width values of every observable
+13. ``mean_field`` the exact infinite-width values of every observable; ``decay`` those of weight decay
 14. ``normalised`` steps that do not see the gradient's size; ``coordinates`` of one-layer blocks, their signs
 15. ``next_order`` what fluctuates inside a block, to order 1/n
 16. ``norms``      how norms differ from net to net, to order 1/n

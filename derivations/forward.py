@@ -30,17 +30,18 @@ from powercount.derivations.steps import Chain, Condition, Step
 SATURATING = ("erf", "tanh")
 KINKED = ("relu", "abs")
 ALPHA = Symbol("alpha", real=True)
-_LETTER = {"init_std": "sigma", "multiplier": "m", "learning_rate": "lambda"}
+_LETTER = {"init_std": "sigma", "multiplier": "m", "learning_rate": "lambda", "weight_decay": "omega"}
 _SHORT = {"input": "in", "readout": "out"}
 
 
 @dataclass(frozen=True, slots=True)
 class SymbolicRole:
-    """The three scales of a role, with symbolic powers."""
+    """The scales of a role, with symbolic powers; zero where weights start at zero, or do not decay."""
 
     init_std: Scale
     multiplier: Scale
     learning_rate: Scale
+    weight_decay: Scale
 
 
 def short(role: str) -> str:
@@ -53,13 +54,15 @@ def power_symbol(role: str, kind: str, axis: str) -> Symbol:
     return Symbol(f"{_LETTER[kind]}_{short(role)}^{'n' if axis == 'width' else 'L'}", real=True)
 
 
-def symbolic_roles(layers: int, zeros: frozenset[str]) -> dict[str, SymbolicRole]:
-    """Every role with free powers; those in ``zeros`` start at exactly zero."""
+def symbolic_roles(layers: int, zeros: frozenset[str], decayed: frozenset[str]) -> dict[str, SymbolicRole]:
+    """Every role with free powers; those in ``zeros`` start at exactly zero, those in ``decayed`` decay."""
     roles = {}
     for role in role_names(layers):
         scales = [Scale(power_symbol(role, kind, "width"), power_symbol(role, kind, "depth")) for kind in KINDS]
         if role in zeros:
             scales[0] = ZERO
+        if role not in decayed:
+            scales[-1] = ZERO
         roles[role] = SymbolicRole(*scales)
     return roles
 

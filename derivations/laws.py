@@ -159,6 +159,15 @@ LAWS: Final[tuple[Law, ...]] = (
         test="tests/laws/test_exponents_every_option.py",
     ),
     Law(
+        name="weight-decay",
+        claim="weight decay adds up incoherently over depth, where the gradient's part of a step adds up coherently",
+        observables=("decay-update:J",),
+        width="of lambda omega",
+        depth="lambda omega L^(1/2 - alpha)",
+        source=HERE,
+        test="tests/laws/test_exponents_weight_decay.py",
+    ),
+    Law(
         name="real-steps",
         claim="T real optimizer steps on one example follow the exponents of one infinitesimal step",
         observables=("own-update:J", "total-update:J", "feature-update", "output-update"),

@@ -21,6 +21,7 @@ import math
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
+from powercount.derivations.decay import decay_update
 from powercount.derivations.moments import slope_covariance
 from powercount.derivations.propagation import Block, Propagation
 from powercount.derivations.recipe import Observable, Recipe, middle, observables
@@ -154,7 +155,7 @@ class InfiniteWidth(Propagation):
         """
         index = middle(self.depth) - 1
         sizes = dict(zip(self.hidden, self.blocks[index].preactivations, strict=True))
-        for observable in observables(self.layers):
+        for observable in observables(self.layers):  # of the gradient's part: decay makes no real steps
             quantity, role = observable.quantity, str(observable.role)
             if moving is not None and (role != moving or quantity == "total-update"):
                 continue
@@ -206,4 +207,6 @@ class InfiniteWidth(Propagation):
                 mean = reach * t[-1] + (readout if role in (None, "readout") else 0)
                 spread = reach**2 * ((self.classes + 1) * s / self.width + self.trace_variance(roles))
                 return self.error() / self.classes * (mean**2 + spread)
+            case "decay-update", str(role):
+                return decay_update(self, role)
         raise ValueError(f"no infinite-width value for {observable}")

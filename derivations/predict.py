@@ -21,6 +21,7 @@ from powercount.derivations.forward import forward, placed_roles, slope_of_activ
 from powercount.derivations.optimizers import rule_of
 from powercount.derivations.recipe import AXES, Axis, Observable, Recipe, internal_index
 from powercount.derivations.scale import ONE, Scale, product
+from powercount.derivations.shrinkage import shrinkage
 from powercount.derivations.sources import HERE
 from powercount.derivations.steps import Chain, Step, plain
 from powercount.derivations.updates import updates
@@ -232,17 +233,24 @@ class Prediction:
 
 @lru_cache(maxsize=256)
 def symbolic_chain(
-    layers: int, activation: str, loss: str, zeros: frozenset[str], learned: bool = False, optimizer: str = "sgd"
+    layers: int,
+    activation: str,
+    loss: str,
+    zeros: frozenset[str],
+    learned: bool = False,
+    optimizer: str = "sgd",
+    decayed: frozenset[str] = frozenset(),
 ) -> Chain:
     """The whole derivation for symbolic powers: one chain per kind of block, loss, optimizer and set of zero roles.
 
     ``learned``: after the first of several steps that moved a readout which starts at zero.
     """
     chain = Chain()
-    roles = symbolic_roles(layers, zeros)
+    roles = symbolic_roles(layers, zeros, decayed)
     forward(chain, roles, layers, activation)
     updates(chain, roles, layers, activation, loss, rule=rule_of(optimizer), learned=learned)
     features(chain, roles, layers, activation, learned=learned)
+    shrinkage(chain, roles, layers, activation)
     return chain
 
 
@@ -260,7 +268,8 @@ def chain_of(recipe: Recipe, steps: int = 0) -> Chain:
     """The symbolic chain a recipe is a substitution of."""
     learned = learns_readout(recipe, steps)
     block, optimizer = recipe.block, recipe.optimizer
-    return symbolic_chain(block.layers, block.activation, optimizer.loss, zero_roles(recipe), learned, optimizer.name)
+    decayed, zeros = frozenset(recipe.decayed), zero_roles(recipe)
+    return symbolic_chain(block.layers, block.activation, optimizer.loss, zeros, learned, optimizer.name, decayed)
 
 
 @lru_cache(maxsize=1 << 12)
@@ -272,6 +281,7 @@ def placed_chain(recipe: Recipe, learned: bool = False) -> Chain:
     rule = rule_of(recipe.optimizer.name)
     updates(chain, roles, layers, activation, recipe.optimizer.loss, alpha, rule=rule, learned=learned)
     features(chain, roles, layers, activation, alpha, learned=learned)
+    shrinkage(chain, roles, layers, activation, alpha)
     return chain
 
 

@@ -19,13 +19,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final, Literal
 
 ACTIVATIONS: Final = ("linear", "relu", "abs", "erf", "tanh", "gelu", "silu")
 OPTIMIZERS: Final = ("sgd", "sgd-momentum", "nesterov", "signsgd", "lion", "adam", "adamw", "muon")
+# Of the others decay is added to the gradient before its sign is taken, and is no decay of its own.
+DECAYING: Final = ("sgd", "sgd-momentum", "nesterov", "lion", "adamw", "muon")
 LOSSES: Final = ("cross-entropy", "mse")
 MOST_LAYERS: Final = 8
 # A factor stays a float32 number at every width that can be built: (2^15)^8 = 2^120, and float32 ends at 2^128.
@@ -34,9 +36,10 @@ MOST_POWER: Final = 8
 MOST_DENOMINATOR: Final = 100
 
 Axis = Literal["width", "depth"]
-Kind = Literal["init_std", "multiplier", "learning_rate"]
+Kind = Literal["init_std", "multiplier", "learning_rate", "weight_decay"]
 AXES: Final[tuple[Axis, ...]] = ("width", "depth")
-KINDS: Final[tuple[Kind, ...]] = ("init_std", "multiplier", "learning_rate")
+KINDS: Final[tuple[Kind, ...]] = ("init_std", "multiplier", "learning_rate", "weight_decay")
+OPTIONAL: Final[tuple[Kind, ...]] = ("weight_decay",)
 
 
 class PowercountError(Exception):
@@ -97,11 +100,15 @@ class Power:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
-    """The powers of one kind of matrix; ``init_std=None`` means initialized at exactly zero."""
+    """The powers of one kind of matrix; ``init_std=None`` means initialized at exactly zero.
+
+    ``weight_decay``: a step multiplies the weights by 1 - learning_rate weight_decay, as in torch; None: it does not.
+    """
 
     init_std: Power | None = Power()
     multiplier: Power = Power()
     learning_rate: Power = Power()
+    weight_decay: Power | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,8 +159,8 @@ class Optimizer:
     """What makes the step, from a state of zeros: plain gradient descent on the mean loss over the batch by default.
 
     Of one infinitesimal step sgd and sgd-momentum are the same, nesterov 1 + .9 times as much; signsgd, lion, adam and
-    adamw are all -rate sgn(gradient), epsilon being far below it and decay zero; muon is -rate
-    (max(1, rows/columns))^(1/2) times the polar factor.
+    adamw are all -rate sgn(gradient), epsilon being far below it; muon is -rate (max(1, rows/columns))^(1/2) times the
+    polar factor. Weights decay beside that step where a role has ``weight_decay``.
     """
 
     name: str = "sgd"
@@ -181,6 +188,16 @@ class Recipe:
             raise QuestionError(f"{roles} hidden roles but layers = {layers}; drop hidden{layers + 1} or raise layers")
         if roles < layers:
             raise QuestionError(f"layers = {layers} but role hidden{roles + 1} is missing; add it or lower layers")
+        if self.decayed and self.optimizer.name not in DECAYING:
+            raise QuestionError(
+                f"weight_decay of {', '.join(self.decayed)}: {self.optimizer.name} adds it to the gradient before the "
+                "sign is taken, where it is no decay of its own; use optimizer adamw, or leave weight_decay out"
+            )
+
+    @property
+    def decayed(self) -> tuple[str, ...]:
+        """The roles whose weights decay."""
+        return tuple(name for name, role in self.parametrization.roles() if role.weight_decay is not None)
 
     def role(self, name: str) -> Role:
         """The role of that name."""
@@ -205,7 +222,8 @@ class Recipe:
         values = self.role(role)
         power: Power | None = getattr(values, kind)
         if power is None:
-            raise QuestionError(f"{role} starts at zero: it has no init_std power to move")
+            said = "does not decay" if kind == "weight_decay" else "starts at zero"
+            raise QuestionError(f"{role} {said}: it has no {kind} power to move")
         moved = replace(values, **{kind: power.shifted(axis, by)})
         return replace(self, name=name, parametrization=old.with_role(role, moved))
 
@@ -258,6 +276,9 @@ class Observable:
     total-update:J     the whole change of y_J at the mid-depth block
     feature-update     the change of h_L; ``feature-update@ROLE``: only that role's matrices move
     output-update      the change of f;   ``output-update@ROLE``: likewise
+    decay-update:J     what the decay of role J's matrices alone does to h_L, of the readout's to f
+
+    All updates but the last are the gradient's part of a step; to first order the step is that part and the decay's.
     """
 
     quantity: str
@@ -268,16 +289,21 @@ class Observable:
         """Whether the step makes it; the others are there at initialization."""
         return self.quantity.endswith("-update")
 
+    @property
+    def reads_error(self) -> bool:
+        """Whether it is made by a gradient of the loss."""
+        return self.is_change and self.quantity != "decay-update"
+
     def __str__(self) -> str:
         if self.role is None:
             return self.quantity
-        if self.quantity in ("own-update", "total-update"):
+        if self.quantity in ("own-update", "total-update", "decay-update"):
             return f"{self.quantity}:{self.role.removeprefix('hidden')}"
         return f"{self.quantity}@{self.role}"
 
 
-def observables(layers: int) -> tuple[Observable, ...]:
-    """Every observable of a network with that many internal layers."""
+def observables(layers: int, decayed: Iterable[str] = ()) -> tuple[Observable, ...]:
+    """Every observable of a network with that many internal layers, of which some roles decay."""
     roles = role_names(layers)
     hidden = roles[1:-1]
     return (
@@ -288,7 +314,13 @@ def observables(layers: int) -> tuple[Observable, ...]:
         Observable(quantity="output-update"),
         *(Observable(quantity="feature-update", role=role) for role in roles),
         *(Observable(quantity="output-update", role=role) for role in roles),
+        *(Observable(quantity="decay-update", role=role) for role in decayed),
     )
+
+
+def observables_of(recipe: Recipe) -> tuple[Observable, ...]:
+    """Every observable of a recipe's networks."""
+    return observables(recipe.block.layers, recipe.decayed)
 
 
 def middle(depth: int) -> int:
@@ -296,9 +328,11 @@ def middle(depth: int) -> int:
     return (depth + 1) // 2
 
 
-def observable_named(text: str, layers: int) -> Observable:
+def observable_named(text: str, layers: int, decayed: Iterable[str] = ()) -> Observable:
     """The observable a user wrote, such as ``own-update:1`` or ``feature-update@hidden1``."""
-    known = {str(observable): observable for observable in observables(layers)}
+    known = {str(observable): observable for observable in observables(layers, decayed)}
+    if text.startswith("decay-update:") and text not in known:
+        raise QuestionError(f"observable {text!r}: no such role decays; give it a weight_decay in a TOML recipe")
     if text not in known:
         raise QuestionError(
             f"unknown observable {text!r} for a block of {layers} internal layer(s); choose one of: {', '.join(known)}"

@@ -204,7 +204,7 @@ class SquaredLoss:
         values, classes, n = self.values, self.classes, self.width
         logit = values.gradient[-1] * n * self.last
         usual = values.mean_square(observable)
-        if observable.quantity in ("stream", "branch-sum", "gradient", "output") or logit == 0 or usual == 0:
+        if not observable.reads_error or logit == 0 or usual == 0:
             return usual
         label, followed = usual / (classes * logit + 1), classes * logit
         if observable.role == "readout":

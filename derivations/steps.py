@@ -25,6 +25,7 @@ _LETTERS: Final = {
     "chi": "χ",
     "delta": "δ",
     "lambda": "λ",
+    "omega": "ω",
     "phi": "φ",
     "sigma": "σ",
     "partial": "∂",

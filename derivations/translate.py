@@ -2,7 +2,7 @@
 
 A rate rule is printed for one optimizer. Two honest translations differ outside muP: keep the size of every own update,
 so that a lazy parametrization stays lazy, or take the table printed for the other optimizer. This is the first: of each
-role the rate is moved by what the two own updates differ in.
+role the rate is moved by what the two own updates differ in. Weight decay keeps rate times decay, its time scale.
 
 Worked line: muP's hidden rate n of SGD, own update Theta(1) of m^2 lambda |delta| n |z|^2, becomes lambda = 1/(m n |z|)
 of sign descent: n^(-1) without multipliers.
@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from powercount.derivations.predict import derive, zero_roles
-from powercount.derivations.recipe import AXES, Observable, QuestionError, Recipe
+from powercount.derivations.recipe import AXES, Observable, Power, QuestionError, Recipe
 from powercount.derivations.scale import as_fraction
 
 
@@ -34,5 +34,20 @@ def translated(recipe: Recipe, optimizer: str) -> Recipe:
         own = Observable(quantity="own-update", role=role)
         before, after = (derive(each, own).scale for each in (recipe, other))
         for axis in AXES:
-            made = made.shifted(role, "learning_rate", axis, as_fraction(before.along(axis) - after.along(axis)))
+            by = as_fraction(before.along(axis) - after.along(axis))
+            made = made.shifted(role, "learning_rate", axis, by)
+            if role in recipe.decayed:
+                made = made.shifted(role, "weight_decay", axis, -by)
     return replace(made, name=recipe.name)
+
+
+def with_decay(recipe: Recipe) -> Recipe:
+    """The recipe with a weight decay of one over the rate for every role: all weights decay on the time scale of steps.
+
+    Of muP's Adam without multipliers, hidden rates n^(-1), that is a decay of n.
+    """
+    made = recipe.parametrization
+    for name, role in recipe.parametrization.roles():
+        rate = role.learning_rate
+        made = made.with_role(name, replace(role, weight_decay=Power(width=-rate.width, depth=-rate.depth)))
+    return replace(recipe, parametrization=made)

@@ -13,6 +13,7 @@
     init_std      = {width = "0", depth = "0"}      # or "zero": starts at exactly zero
     multiplier    = {width = "0", depth = "0"}
     learning_rate = {width = "1", depth = "0"}
+    weight_decay  = {width = "0", depth = "0"}      # optional; left out: none, whatever torch's default is
     # [hidden1] [hidden2] ... [readout] likewise
 
 A power is a whole number or a fraction in quotes: "-1/2". Decimal floats are refused, since powers are exact.
@@ -30,6 +31,7 @@ from typing import Any, Final
 
 from powercount.derivations.recipe import (
     KINDS,
+    OPTIONAL,
     Block,
     Optimizer,
     Parametrization,
@@ -111,11 +113,14 @@ def _role(source: Table, name: str) -> Role:
     table = _table(source, name, name, KINDS)
     powers: dict[str, Power | None] = {}
     for kind in KINDS:
+        if kind not in table and kind in OPTIONAL:
+            powers[kind] = None
+            continue
         if kind not in table:
             raise RecipeFileError(f'[{name}] has no {kind}; add {kind} = {{width = "0", depth = "0"}}')
         zero = kind == "init_std" and table[kind] == ZERO
         powers[kind] = None if zero else _both_powers(table[kind], f"{name} {kind}")
-    return Role(**powers)  # type: ignore[arg-type]  # only init_std may be None, as checked above
+    return Role(**powers)  # type: ignore[arg-type]  # only init_std and what is optional may be None, as checked above
 
 
 def recipe_from(text: str, place: str = "recipe") -> Recipe:
@@ -199,6 +204,8 @@ def recipe_text(recipe: Recipe) -> str:
         lines.append(f"[{name}]")
         for kind in KINDS:
             power: Power | None = getattr(role, kind)
+            if power is None and kind in OPTIONAL:
+                continue
             value = f'"{ZERO}"' if power is None else f'{{width = "{power.width}", depth = "{power.depth}"}}'
             lines.append(f"{kind} = {value}")
     return "\n".join(lines) + "\n"

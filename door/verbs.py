@@ -23,7 +23,7 @@ from powercount.derivations.recipe import (
     Optimizer,
     Recipe,
     observable_named,
-    observables,
+    observables_of,
 )
 from powercount.door.entry import (
     AGREES,
@@ -148,8 +148,8 @@ def _with_printed_rates(made: Recipe, given: argparse.Namespace, *, named: bool)
 def observables_asked(names: Sequence[str] | None, recipe: Recipe) -> tuple[Observable, ...]:
     """The observables named, or all of them."""
     if names is None or "all" in names:
-        return observables(recipe.block.layers)
-    return tuple(dict.fromkeys(observable_named(name, recipe.block.layers) for name in names))
+        return observables_of(recipe)
+    return tuple(dict.fromkeys(observable_named(name, recipe.block.layers, recipe.decayed) for name in names))
 
 
 def sweep_asked(recipe: Recipe, axis: Axis, given: argparse.Namespace) -> Sweep:

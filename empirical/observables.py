@@ -4,7 +4,8 @@ Each example makes its own step, on its own loss, from the initial weights: the 
 values are known exactly. The step's tangent is pushed forward one role at a time,
     own_j = -rate_j m_j^2 delta_j <z_j, z_j>   (dW_j = -rate_j m_j delta_j z_j^T, never formed),
     dy_j = m_j W_j dz_j + own_j,   dh_l = dh_{l-1} + L^branch dy_k,   df = m_out W_out dh_L + own_out:
-the derivative along the step at base rate 1, with no step size and no cancellation.
+the derivative along the step at base rate 1, with no step size and no cancellation. Weight decay is pushed forward
+likewise, own_j = -rate_j decay_j y_j in the place of a gradient's.
 
 Only what is asked for is computed (``Needed``): a size at initialization needs no gradient, an own update no tangent,
 an update of the whole net one tangent and not one of each role.
@@ -39,13 +40,14 @@ class Needed:
 
     ``label``: the label's own signal, down to mid-depth. ``lowest``: the last block, counted from 0, that dloss/dh is
     taken through; the depth where there is no need of it. ``moving``: the sets of roles whose tangents are pushed
-    forward, a column each, through blocks 0 to ``highest`` - 1.
+    forward, a column each, through blocks 0 to ``highest`` - 1; ``decaying``: the roles whose decay is.
     """
 
     label: bool
     lowest: int
     moving: tuple[tuple[str, ...], ...]
     highest: int
+    decaying: tuple[str, ...] = ()
 
     @classmethod
     def by(cls, asked: Sequence[Observable], ensemble: Ensemble) -> Needed:
@@ -62,6 +64,7 @@ class Needed:
             lowest=0 if moving or "input" in own else middle(depth) - 1 if own.intersection(roles) else depth,
             moving=moving,
             highest=depth if alone or None in at_end else middle(depth),
+            decaying=tuple(str(each.role) for each in asked if each.quantity == "decay-update"),
         )
 
 
@@ -86,19 +89,24 @@ def backward(
 
 
 def pushed_forward(
-    ensemble: Ensemble, needed: Needed, passed: Pass, own: Callable[[str, int], Tensor]
+    ensemble: Ensemble,
+    moving: tuple[tuple[str, ...], ...],
+    highest: int,
+    passed: Pass,
+    own: Callable[[str, int], Tensor],
 ) -> dict[Named, Tensor]:
     """What every set of roles that moves does to preactivations at mid-depth, to h_L and to f.
 
-    ``own(role, block)`` is the own update of a role, shape (S, n, B). The tangent of the stream is (S, n, sets, B).
+    ``own(role, block)`` is the own update of a role, shape (S, n, B). The tangent of the stream is (S, n, sets, B), and
+    goes through blocks 0 to ``highest`` - 1.
     """
-    column = {role: place for place, roles in enumerate(needed.moving) for role in roles}
+    column = {role: place for place, roles in enumerate(moving) for role in roles}
     examples = passed.start.shape[2]
-    moved = passed.start.new_zeros(*passed.start.shape[:2], len(needed.moving), examples)
+    moved = passed.start.new_zeros(*passed.start.shape[:2], len(moving), examples)
     values: dict[Named, Tensor] = {}
     if "input" in column:
         moved[:, :, column["input"]] = own("input", 0)
-    for block in range(needed.highest):
+    for block in range(highest):
         tangent = moved
         for j, role in enumerate(ensemble.hidden_roles):
             slope = passed.slopes[block][j]
@@ -110,10 +118,31 @@ def pushed_forward(
         moved.add_(tangent, alpha=ensemble.branch)
     seen = times(ensemble.factor["readout"], ensemble.unit_readout, moved.flatten(2))
     seen = seen.view(*seen.shape[:2], *moved.shape[2:])
-    for place, roles in enumerate(needed.moving):
+    for place, roles in enumerate(moving):
         alone = roles[0] if len(roles) == 1 else None
         values["feature-update", alone], values["output-update", alone] = moved[:, :, place], seen[:, :, place]
     values["feature-update", None], values["output-update", None] = moved.sum(dim=2), seen.sum(dim=2)
+    return values
+
+
+def decayed(ensemble: Ensemble, passed: Pass, roles: Sequence[str]) -> dict[Named, Tensor]:
+    """What the decay of each role alone does to h_L, of the readout to f, (S, n or C, B)."""
+    rule = rule_of(ensemble.recipe.optimizer.name)
+    shrinks = {role: rule.decay * ensemble.rate[role] * ensemble.decay[role] for role in roles}
+
+    def own(role: str, block: int) -> Tensor:
+        if role == "input":
+            return -shrinks[role] * passed.start
+        j = ensemble.hidden_roles.index(role)
+        return -shrinks[role] * ensemble.applied(block, j, passed.incoming[block][j])
+
+    below = tuple((role,) for role in roles if role != "readout")
+    values: dict[Named, Tensor] = {}
+    if below:
+        seen = pushed_forward(ensemble, below, ensemble.depth, passed, own)
+        values = {("decay-update", role): seen["feature-update", role] for (role,) in below}
+    if "readout" in shrinks:
+        values["decay-update", "readout"] = -shrinks["readout"] * passed.output
     return values
 
 
@@ -122,7 +151,7 @@ def at_initialization(ensemble: Ensemble, asked: Iterable[Observable]) -> dict[O
     asked, half = tuple(asked), middle(ensemble.depth) - 1
     rule, needed = rule_of(ensemble.recipe.optimizer.name), Needed.by(asked, ensemble)
     derived = needed.label or needed.lowest < ensemble.depth
-    passed = ensemble.forward(slopes=derived)
+    passed = ensemble.forward(slopes=derived or bool(needed.decaying))
     error = (ensemble.error if rule.sees_size else ensemble.direction)(passed.output)
 
     def made(role: str, delta: Tensor, z: Tensor) -> Tensor:
@@ -149,9 +178,10 @@ def at_initialization(ensemble: Ensemble, asked: Iterable[Observable]) -> dict[O
             return made(role, signals[block][j], passed.incoming[block][j])
 
         if needed.moving:
-            values = pushed_forward(ensemble, needed, passed, own) | values
+            values = pushed_forward(ensemble, needed.moving, needed.highest, passed, own) | values
             values["output-update", None] = values["output-update", None] + of_readout
         for each in asked:
             if each.quantity == "own-update" and each.role != "readout":
                 values["own-update", each.role] = own(str(each.role), half)
+    values |= decayed(ensemble, passed, needed.decaying)
     return {each: mean_square(values[each.quantity, each.role]) for each in asked}

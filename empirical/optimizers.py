@@ -33,11 +33,13 @@ class StepRule:
     """``own(rate, multiplier, delta, z)``, and the optimizer that makes the step.
 
     ``sees_size``: whether a larger gradient makes a larger step. Where it does not, only its direction is handed down.
+    ``decay``: the first step of weight decay is -decay rate weight_decay W.
     """
 
     own: Own
     made: Made
     sees_size: bool = True
+    decay: float = 1.0
 
 
 def _sgd(rate: float, multiplier: float, delta: Tensor, z: Tensor) -> Tensor:
@@ -68,7 +70,9 @@ SMALLEST: Final = 2.0**-1022  # of epsilon: torch divides by |g| + epsilon, 0/0 
 RULES: Final[dict[str, StepRule]] = {
     "sgd": StepRule(own=_sgd, made=torch.optim.SGD),
     "sgd-momentum": StepRule(own=_sgd, made=partial(torch.optim.SGD, momentum=MOMENTUM)),
-    "nesterov": StepRule(own=_nesterov, made=partial(torch.optim.SGD, momentum=MOMENTUM, nesterov=True)),
+    "nesterov": StepRule(
+        own=_nesterov, made=partial(torch.optim.SGD, momentum=MOMENTUM, nesterov=True), decay=1 + MOMENTUM
+    ),
     "signsgd": StepRule(own=_sign, made=SignDescent, sees_size=False),
     "lion": StepRule(own=_sign, made=Lion, sees_size=False),
     "adam": StepRule(own=_sign, made=partial(torch.optim.Adam, eps=SMALLEST, weight_decay=0.0), sees_size=False),

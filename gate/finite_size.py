@@ -41,7 +41,7 @@ from powercount.derivations.next_order import NextOrder
 from powercount.derivations.normalised import STEPS
 from powercount.derivations.norms import Norms
 from powercount.derivations.predict import Prediction, derive, learns_readout
-from powercount.derivations.recipe import Axis, Observable, Power, Recipe, middle, observables
+from powercount.derivations.recipe import Axis, Observable, Power, Recipe, middle, observables_of
 from powercount.derivations.squared_loss import LearnedReadout, SquaredLoss
 from powercount.empirical.design import Sweep
 from powercount.empirical.fit import least_squares_weights
@@ -117,7 +117,7 @@ class FiniteSize:
 
     def largest_error(self) -> float:
         """The largest error of any observable; zero where the values leave the range of floats."""
-        asked = observables(self.recipe.block.layers) if self.corrected else (None,)
+        asked = observables_of(self.recipe) if self.corrected else (None,)
         try:
             return max(self.error(each) for each in asked)
         except (OverflowError, ValueError):

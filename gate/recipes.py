@@ -21,7 +21,7 @@ from powercount.derivations.momentum import reach
 from powercount.derivations.next_order import NextOrder
 from powercount.derivations.normalised import STEPS
 from powercount.derivations.predict import Prediction, derive, learns_readout, zero_roles
-from powercount.derivations.recipe import AXES, Axis, Observable, QuestionError, Recipe, check_powers, observables
+from powercount.derivations.recipe import AXES, Axis, Observable, QuestionError, Recipe, check_powers, observables_of
 from powercount.empirical.design import EXAMPLES, FEWEST_SIZES, Sweep, SweepError
 from powercount.empirical.fit import seen
 from powercount.empirical.grow import Progress
@@ -100,7 +100,7 @@ def _told_apart(recipe: Recipe, sweep: Sweep) -> Sweep:
 def _hidden(recipe: Recipe, sweep: Sweep) -> int:
     """How many sums leave seeds less than half of what tells them from ones whose leading share is off."""
     values, found = FiniteSize.of(recipe, sweep), 0
-    for each in observables(recipe.block.layers):
+    for each in observables_of(recipe):
         if each.quantity in SUMMED and (each.role is None or each.quantity == "total-update"):
             distance = values.distance_to_rival(derive(recipe, each, steps_made=sweep.steps), RIVAL)
             found += 0 < distance < min(float(RIVAL), 4 * values.error(each))
@@ -181,6 +181,11 @@ def check_steps(recipe: Recipe, sweep: Sweep) -> None:
     readout makes: its values are not those of a drawn readout.
     """
     zeros = zero_roles(recipe)
+    if sweep.steps and recipe.decayed:
+        raise QuestionError(
+            f"{recipe.name}: weights of {', '.join(recipe.decayed)} decay, which is derived of one infinitesimal step; "
+            "use --steps 0, or leave weight_decay out"
+        )
     if sweep.steps and "input" in zeros and recipe.block.activation in KINKED:
         raise QuestionError(
             f"{recipe.name}: input starts at zero, where {recipe.block.activation} has no derivative and a real step "
@@ -216,7 +221,7 @@ def verify_axis(
 ) -> list[Verdict]:
     """Derive from ``against``, measure ``recipe`` along one axis, judge each observable asked for."""
     against = against or recipe
-    wanted = tuple(asked) if asked is not None else observables(recipe.block.layers)
+    wanted = tuple(asked) if asked is not None else observables_of(recipe)
     chosen = sweep or default_sweep(against, axis)
     check_possible(recipe, chosen)
     check_powers(against)

@@ -28,6 +28,7 @@ from powercount.derivations.normalised import STEPS as STEPS_OF_A_SIZE
 from powercount.derivations.predict import zero_roles
 from powercount.derivations.recipe import (
     ACTIVATIONS,
+    DECAYING,
     LOSSES,
     MOST_LAYERS,
     OPTIMIZERS,
@@ -35,6 +36,7 @@ from powercount.derivations.recipe import (
     Block,
     Optimizer,
     Parametrization,
+    Power,
     Recipe,
     Role,
     role_names,
@@ -75,6 +77,7 @@ def drawn_recipes(draw: st.DrawFn, axis: Axis, most_layers: int = MOST_LAYERS) -
         name=draw(st.one_of(st.just("sgd"), st.sampled_from(OPTIMIZERS))), loss=draw(st.sampled_from(LOSSES))
     )
     seen = 1 if optimizer.name in STEPS_OF_A_SIZE else 2
+    decays = optimizer.name in DECAYING and draw(st.sampled_from((False, False, True)))
     base = named_recipe("depth-mup", layers=layers, activation=activation)
     sizes = quarters(-2, 0 if activation in SATURATING else 2)
     free = quarters(-3, 3)
@@ -99,12 +102,14 @@ def drawn_recipes(draw: st.DrawFn, axis: Axis, most_layers: int = MOST_LAYERS) -
             init_std=replace(old.init_std, **{axis: gain - multiplier}),
             multiplier=replace(old.multiplier, **{axis: multiplier}),
             learning_rate=replace(old.learning_rate, **{axis: draw(free)}),
+            weight_decay=Power(width=draw(quarters(-2, 2)), depth=draw(quarters(-2, 2))) if decays else None,
         )
         assert here.init_std is not None
         return Role(
             init_std=here.init_std.shifted(other, -symmetry),
             multiplier=here.multiplier.shifted(other, symmetry + extra),
             learning_rate=here.learning_rate.shifted(other, all_rates - seen * symmetry),
+            weight_decay=here.weight_decay,
         )
 
     old = base.parametrization
@@ -142,6 +147,8 @@ def drawn_questions(draw: st.DrawFn, axis: Axis, most_layers: int = MOST_LAYERS)
 def _steps(recipe: Recipe, among: tuple[int, ...]) -> st.SearchStrategy[int]:
     """The numbers of steps that something is derived for."""
     zeros = zero_roles(recipe)
+    if recipe.decayed:
+        return st.just(0)
     later = set() if recipe.optimizer.name in STEPS_OF_A_SIZE else {"readout"}  # what may start at zero
     most = max(among) if zeros <= later else 1
     if "input" in zeros and recipe.block.activation in KINKED:

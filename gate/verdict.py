@@ -16,7 +16,7 @@ from typing import Final, TypedDict
 
 from powercount.decide import CONFIDENCE, REPORTED, RIVAL, Outcome, decide
 from powercount.derivations.predict import Prediction, derive
-from powercount.derivations.recipe import Recipe, observables
+from powercount.derivations.recipe import Recipe, observables_of
 from powercount.empirical.sweep import Measurement, finite
 from powercount.finite_size import FiniteSize
 
@@ -174,7 +174,7 @@ def judge(
 @lru_cache(maxsize=1 << 8)
 def nothing_moves(recipe: Recipe) -> bool:
     """Whether every observable is identically zero, so that seeing zeros is no evidence of anything."""
-    return all(derive(recipe, each).vanishes for each in observables(recipe.block.layers))
+    return all(derive(recipe, each).vanishes for each in observables_of(recipe))
 
 
 def what_would_decide(prediction: Prediction, measurement: Measurement, values: FiniteSize, rival: Fraction) -> str:

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from powercount.derivations.named import NAMED, named_recipe
-from powercount.derivations.recipe import AXES, Optimizer
-from powercount.derivations.translate import translated
+from powercount.derivations.recipe import AXES, KINDS, OPTIONAL, Optimizer
+from powercount.derivations.translate import translated, with_decay
 from powercount.recipes import default_sweep, verify_axis
 
 README = Path(__file__).parents[2] / "README.md"
@@ -37,19 +37,22 @@ def pytest_generate_tests(metafunc):
         plain = Optimizer()
         others = (Optimizer(loss="mse"), Optimizer(name="adam"), Optimizer(name="muon")) if night else ()
         metafunc.parametrize("optimizer", (plain, *others), ids=lambda each: f"{each.name}-{each.loss}")
+    if "decaying" in metafunc.fixturenames:
+        cases = [(name, KINDS) for name in NAMED] if night else [("depth-mup", OPTIONAL)]
+        metafunc.parametrize("decaying", [cases])
     if "real_kills" in metafunc.fixturenames:
         metafunc.parametrize("real_kills", [200 if night else 3])
 
 
-def table(against, bench_of):
-    """(how many mutants were tried by size of the move, the survivors)."""
+def table(against, bench_of, kinds=KINDS):
+    """(how many mutants of those kinds were tried by size of the move, the survivors)."""
     tried, survivors = Counter(), []
     for axis in AXES:
         bench = bench_of(against, axis, seed=11)
         assert not bench.contradicts(against)
         for role, kind, of in against.single_powers():
             for shift in SHIFTS:
-                if of == axis:
+                if of == axis and kind in kinds:
                     mutant = against.shifted(role, kind, axis, shift)
                     tried[abs(shift)] += 1
                     if not kills(bench, mutant):
@@ -74,6 +77,21 @@ def test_every_moved_power_is_contradicted(name, optimizer, bench_of, powercount
     assert tried == {Fraction(1, 2): 50, Fraction(1, 4): 50}
     assert not survivors
     assert f"| `{name}` | {cells[0]} | {cells[1]} |" in README.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("steps_by", ["adamw", "sgd"])
+def test_every_moved_power_of_weight_decay_is_contradicted(steps_by, decaying, bench_of, powercount_laws):
+    """Four roles on both axes: each contradicts the claim about what decay does, and so does every other power."""
+    for name, kinds in decaying:
+        against = with_decay(translated(named_recipe(name), steps_by))
+        tried, survivors = table(against, bench_of, kinds)
+        lost = Counter(size for size, _ in survivors)
+        powercount_laws.note(
+            f"{name}, {steps_by}, decay",
+            ", ".join(f"+-{size}: {tried[size] - lost[size]} of {tried[size]} contradicted" for size in sorted(tried)),
+        )
+        assert set(tried.values()) == {16 if kinds == OPTIONAL else 66}
+        assert not survivors
 
 
 def test_an_unmoved_recipe_survives_on_other_draws(bench_of):

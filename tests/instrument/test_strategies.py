@@ -49,6 +49,8 @@ def test_every_option_is_drawn(questions):
     assert counted(question.data for question in found) == set(DATA)
     assert counted(question.steps for question in found) == set(STEPS)
     assert len({question.seed for question in found}) > DRAWS / 10
+    assert FEWEST < sum(bool(question.recipe.decayed) for question in found) < DRAWS / 2
+    assert all(question.steps == 0 for question in found if question.recipe.decayed)
     zeros = [name for question in found for name, role in question.recipe.parametrization.roles() if not role.init_std]
     assert len(set(zeros)) > 1
     assert FEWEST < len(zeros) < DRAWS / 2

@@ -1,6 +1,7 @@
 """The suspect: powers planted in named recipes are found again, and no innocent is accused.
 
-Plants are drawn: one role, every hidden role, all roles of a kind or the branch, moved by 1/4 to 3/2 either way. What
+Plants are drawn, of SGD, Adam, Muon, and decaying weights: one role, every hidden role, all roles of a kind or the
+branch, moved by 1/4 to 3/2 either way. What
 several moves explain equally is listed, the simplest first; a move is innocent unless it gives the very slopes that
 the plant gives. ``--plants 600`` plants six hundred.
 """
@@ -15,6 +16,7 @@ import pytest
 
 from powercount.derivations.named import NAMED, named_recipe
 from powercount.derivations.recipe import AXES
+from powercount.derivations.translate import translated, with_decay
 from powercount.empirical.sweep import Measurement
 from powercount.explain import Move, explain, families
 from powercount.finite_size import FiniteSize
@@ -22,6 +24,7 @@ from powercount.verdict import judge
 
 SHIFTS = [Fraction(sign * count, 4) for count in range(1, 7) for sign in (-1, 1)]
 LAYERS = (1, 2, 2, 3)
+OTHERS, DECAYED = ("sgd", "adam", "muon", "nesterov"), ("nesterov", "muon")
 NAMED_AT_LEAST, INNOCENT_AT_MOST = 0.95, 0.01
 SAME = 0.02  # slopes that no default sweep tells apart
 MISTAKES = {
@@ -46,9 +49,10 @@ def test_planted_powers_are_named(bench_of, pytestconfig, powercount_laws):
     draw, benches, counts = random.Random(3), {}, dict.fromkeys(("named", "innocent", "none", "not contradicted"), 0)
     plants, missed = pytestconfig.getoption("--plants"), []
     for _ in range(plants):
-        key = draw.choice(list(NAMED)), draw.choice(LAYERS), draw.choice(AXES)
+        key = draw.choice(list(NAMED)), draw.choice(LAYERS), draw.choice(AXES), draw.choice(OTHERS)
         if key not in benches:
-            benches[key] = bench_of(named_recipe(key[0], layers=key[1]), key[2], seed=21)
+            recipe = translated(named_recipe(key[0], layers=key[1]), key[3])
+            benches[key] = bench_of(with_decay(recipe) if key[3] in DECAYED else recipe, key[2], seed=21)
         bench = benches[key]
         roles, kind = draw.choice(list(families(bench.against, bench.axis)))
         plant = Move(roles=roles, kind=kind, axis=bench.axis, shift=draw.choice(SHIFTS))

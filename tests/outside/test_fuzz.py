@@ -23,7 +23,8 @@ import pytest
 
 from powercount.__main__ import main
 from powercount.derivations.named import NAMED, named_recipe
-from powercount.derivations.recipe import ACTIVATIONS, OPTIMIZERS, observables
+from powercount.derivations.recipe import ACTIVATIONS, DECAYING, OPTIMIZERS, observables
+from powercount.derivations.translate import translated, with_decay
 from powercount.door.entry import AGREES, BAD_INPUT, CONTRADICTS, UNDECIDED
 from powercount.door.recipe_file import recipe_text
 from powercount.door.verbs import RATES
@@ -89,7 +90,7 @@ def sweep(draw, axis):
 
 def asked(draw):
     """What is to be derived or measured of a recipe."""
-    named = [str(each) for each in observables(draw.randint(1, 3))]
+    named = [str(each) for each in observables(draw.randint(1, 3), draw.choice(((), ("input", "hidden1"))))]
     return ["--observable", word(draw) if draw.random() < 0.15 else draw.choice((*named, "all"))]
 
 
@@ -184,6 +185,8 @@ def changed(draw, text):
 def recipes(draw, folder):
     """A question about a recipe in a file."""
     recipe = named_recipe(draw.choice(list(NAMED)), layers=draw.randint(1, 3), activation=draw.choice(ACTIVATIONS))
+    if draw.random() < 0.3:
+        recipe = with_decay(translated(recipe, draw.choice(DECAYING)))
     text, path = changed(draw, recipe_text(recipe)), folder / "mine.toml"
     raw = text.encode("utf-8", "surrogatepass")
     path.write_bytes(raw if draw.random() < 0.95 else raw + bytes([draw.randrange(256)]))
