@@ -13,7 +13,8 @@
 11. ``propagation`` what goes up and what comes down in infinite width, at finite depth
 12. ``traces``     how layers act on the traces of what a step changes
 13. ``mean_field`` the exact infinite-width values of every observable; ``decay`` those of weight decay
-14. ``normalised`` steps that do not see the gradient's size; ``coordinates`` of one-layer blocks, their signs
+14. ``normalised`` steps that do not see the gradient's size; ``coordinates`` of one-layer blocks, their signs;
+                   ``adam`` beside an ``epsilon``
 15. ``next_order`` what fluctuates inside a block, to order 1/n
 16. ``norms``      how norms differ from net to net, to order 1/n
 17. ``squared_loss`` the next order in 1/n where the error signal is read off the stream

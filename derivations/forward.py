@@ -30,18 +30,25 @@ from powercount.derivations.steps import Chain, Condition, Step
 SATURATING = ("erf", "tanh")
 KINKED = ("relu", "abs")
 ALPHA = Symbol("alpha", real=True)
-_LETTER = {"init_std": "sigma", "multiplier": "m", "learning_rate": "lambda", "weight_decay": "omega"}
+_LETTER = {
+    "init_std": "sigma",
+    "multiplier": "m",
+    "learning_rate": "lambda",
+    "weight_decay": "omega",
+    "epsilon": "epsilon",
+}
 _SHORT = {"input": "in", "readout": "out"}
 
 
 @dataclass(frozen=True, slots=True)
 class SymbolicRole:
-    """The scales of a role, with symbolic powers; zero where weights start at zero, or do not decay."""
+    """The scales of a role, with symbolic powers; zero where weights start at zero or do not decay, or no epsilon."""
 
     init_std: Scale
     multiplier: Scale
     learning_rate: Scale
     weight_decay: Scale
+    epsilon: Scale
 
 
 def short(role: str) -> str:
@@ -54,16 +61,13 @@ def power_symbol(role: str, kind: str, axis: str) -> Symbol:
     return Symbol(f"{_LETTER[kind]}_{short(role)}^{'n' if axis == 'width' else 'L'}", real=True)
 
 
-def symbolic_roles(layers: int, zeros: frozenset[str], decayed: frozenset[str]) -> dict[str, SymbolicRole]:
-    """Every role with free powers; those in ``zeros`` start at exactly zero, those in ``decayed`` decay."""
+def symbolic_roles(layers: int, absent: frozenset[tuple[str, str]]) -> dict[str, SymbolicRole]:
+    """Every role with free powers but those (role, kind) that are ``absent``: zero."""
     roles = {}
     for role in role_names(layers):
         scales = [Scale(power_symbol(role, kind, "width"), power_symbol(role, kind, "depth")) for kind in KINDS]
-        if role in zeros:
-            scales[0] = ZERO
-        if role not in decayed:
-            scales[-1] = ZERO
-        roles[role] = SymbolicRole(*scales)
+        there = zip(KINDS, scales, strict=True)
+        roles[role] = SymbolicRole(*(ZERO if (role, kind) in absent else scale for kind, scale in there))
     return roles
 
 

@@ -159,6 +159,15 @@ LAWS: Final[tuple[Law, ...]] = (
         test="tests/laws/test_exponents_every_option.py",
     ),
     Law(
+        name="epsilon",
+        claim="an epsilon with the powers of its gradient's entries, m |delta| |z|, leaves Adam's powers where they were",
+        observables=("own-update:J", "total-update:J", "feature-update", "output-update"),
+        width="those of the sign",
+        depth="those of the sign",
+        source=HERE,
+        test="tests/laws/test_exponents_epsilon.py",
+    ),
+    Law(
         name="weight-decay",
         claim="weight decay adds up incoherently over depth, where the gradient's part of a step adds up coherently",
         observables=("decay-update:J",),

@@ -103,6 +103,25 @@ _SMOOTH: Final[dict[str, Callable[[float], tuple[float, float]]]] = {
 }
 
 
+def values_of(activation: str, variance: float) -> Nodes:
+    """(phi(y), weight) of y ~ N(0, variance)."""
+    kinked: dict[str, Callable[[float], float]] = {"linear": float, "abs": abs, "relu": lambda y: max(y, 0)}
+    std = math.sqrt(variance)
+    if activation in kinked:
+        return tuple((kinked[activation](std * node), weight) for node, weight in gaussian_nodes(std))
+    return tuple((_SMOOTH[activation](std * node)[0], weight) for node, weight in gaussian_nodes(std))
+
+
+def slopes_of(activation: str, variance: float) -> Nodes:
+    """(|phi'(y)|, weight) of y ~ N(0, variance)."""
+    if activation in ("linear", "abs"):
+        return ((1, 1),)
+    if activation == "relu":
+        return ((0, 1 / 2), (1, 1 / 2))
+    std = math.sqrt(variance)
+    return tuple((abs(_SMOOTH[activation](std * node)[1]), weight) for node, weight in gaussian_nodes(std))
+
+
 def by_quadrature(both: Callable[[float], tuple[float, float]], variance: float) -> Moments:
     """The three moments of an activation given as y -> (phi(y), phi'(y))."""
     std = math.sqrt(variance)

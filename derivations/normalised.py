@@ -22,6 +22,7 @@ Source: derived here; tests/instrument/test_optimizers.py holds it against nets 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
@@ -33,6 +34,21 @@ from powercount.derivations.traces import Traces
 
 INPUTS: Final = 64  # coordinates of an input
 FLATNESS: Final = 7 / 9  # |x|_1/d of an input with |x|^2 = d: .75 of digits, .80 of Gaussian ones
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """How a step of size a answers a Gaussian signal x behind a slope w = |phi'|: E of it over x and w, per unit a.
+
+    With C the part along x/|x| and S the square: along E w C, cubed E w^3 C, square E w^2 C^2, rest E w^2 (S - C^2),
+    whole E S. Of the last layer, and the input, w is one.
+    """
+
+    along: float
+    cubed: float
+    square: float
+    rest: float
+    whole: float
 
 
 class Normalised(InfiniteWidth):
@@ -54,21 +70,32 @@ class Normalised(InfiniteWidth):
         """a of the readout, along chi/|chi| or sgn(chi)."""
         raise NotImplementedError
 
-    coherent: float = 1  # the part of a that is linear in the signal
-    rests = False  # whether there is another
+    rests = False  # whether a step has a part that is not linear in the signal
+
+    def response(self, index: int, j: int) -> Response:
+        """How the step of a block's layer answers its signal."""
+        raise NotImplementedError
+
+    def response_of_input(self) -> Response:
+        """How the input's step does."""
+        raise NotImplementedError
 
     def behind(self, before: Traces, index: int, j: int, size: float) -> Traces:
         """What came to y_j and its own update of that size, behind phi'(y_j)."""
-        raise NotImplementedError
+        at, signal = self.response(index, j), self.signal(index, j)
+        passed, per = before.through_slopes(self.blocks[index].slopes[j]), size / signal if signal > 0 else 0
+        return Traces(
+            passed.x,
+            passed.xx,
+            passed.r + per * at.along,
+            passed.rr + 2 * per * at.cubed * before.r + per**2 * at.square,
+            passed.xr + per * at.cubed * before.x,
+        )
 
     def signal(self, index: int, j: int) -> float:
         """|x_j|: what reaches y_j, before its slope, per unit chi."""
         behind = self.signals[index]
         return math.sqrt(behind[j - 1] if j == self.layers else self.gains[j] * behind[j])
-
-    def linear(self, size: float, signal: float) -> float:
-        """The coefficient of a step of that size on a signal; zero where there is none."""
-        return self.coherent * size / signal if signal > 0 else 0
 
     def _moving(self, index: int, moving: frozenset[str]) -> list[float]:
         sizes = zip(self.amplitudes(index), self.hidden, strict=True)
@@ -84,20 +111,21 @@ class Normalised(InfiniteWidth):
                 traces = traces.through_slopes(block.slopes[0])
             else:
                 traces = self.behind(traces, index, i, sizes[i - 1])
-                if self.rests:
-                    noise += sizes[i - 1] ** 2 * (1 - COHERENT**2) * square
+                noise += sizes[i - 1] ** 2 * self.response(index, i).rest
             traces, noise = traces.through_weights(self.gains[i]), noise * self.gains[i]
         return traces, noise
 
     def through_block(self, index: int, moving: frozenset[str]) -> Traces:
         """The traces of a block's X = A A^T and of what its own updates push along the gradient."""
         traces, _ = self.up_to(index, self.layers, moving, Traces(1, 1, 0, 0, 0), 0)
-        last = self._moving(index, moving)[-1]
-        return traces.plus(self.linear(last, self.signal(index, self.layers)))
+        last, signal = self._moving(index, moving)[-1], self.signal(index, self.layers)
+        return traces.plus(last * self.response(index, self.layers).along / signal if signal > 0 else 0)
 
     def start(self, moving: frozenset[str]) -> float:
         """tr K before the first block."""
-        return self.linear(self.of_input(), math.sqrt(self.gradient[0])) if "input" in moving else 0
+        if "input" not in moving or self.gradient[0] <= 0:
+            return 0
+        return self.of_input() * self.response_of_input().along / math.sqrt(self.gradient[0])
 
     def rest(self, moving: frozenset[str], depth: int) -> float:
         """The mean square of the rest in the stream after that many blocks."""
@@ -108,20 +136,19 @@ class Normalised(InfiniteWidth):
         return self._known_rests[moving][depth]
 
     def _rest(self, moving: frozenset[str]) -> list[float]:
-        apart = 1 - COHERENT**2
-        pushed = [(self.of_input() if "input" in moving and self.gradient[0] > 0 else 0, self.gradient[0])]
-        found = [pushed[0][0] ** 2 * apart]
+        first = self.of_input() * math.sqrt(self.response_of_input().rest) if "input" in moving else 0
+        pushed = [(first if self.gradient[0] > 0 else 0, self.gradient[0])]
+        found = [pushed[0][0] ** 2]
         for index in range(self.depth):
-            here, gradient = math.sqrt(self.branch) * self._moving(index, moving)[-1], self.gradient[index + 1]
+            rest = math.sqrt(self.branch * self.response(index, self.layers).rest)
+            here, gradient = rest * self._moving(index, moving)[-1], self.gradient[index + 1]
             together = float(0)
             if here > 0:
                 for before, larger in pushed:
                     rho = math.sqrt(min(1, gradient / larger)) if larger > 0 else 0
-                    together += before * COHERENT**2 * (math.asin(rho) - rho)
+                    together += before * (math.asin(rho) - rho) / (math.pi / 2 - 1)
             traces, noise = self.up_to(index, self.layers, moving, Traces(1, 1, 0, 0, 0), 0)
-            found.append(
-                found[-1] * (1 + self.branch * traces.x) + self.branch * noise + here**2 * apart + 2 * here * together
-            )
+            found.append(found[-1] * (1 + self.branch * traces.x) + self.branch * noise + here**2 + 2 * here * together)
             pushed.append((here, gradient))
         return found
 
@@ -135,13 +162,9 @@ class Normalised(InfiniteWidth):
         rest = self.rest(moving, self.depth)
         return t[-1], s * self.gradient[-1] + rest, rest
 
-    def alive(self, index: int, j: int) -> float:
-        """The share of the coordinates of y_j that a gradient reaches."""
-        return 1
-
     def own_update(self, index: int, j: int) -> float:
         """E (m_j dW_j z_j)^2 at one block."""
-        return self.amplitudes(index)[j - 1] ** 2 * self.alive(index, j)
+        return self.amplitudes(index)[j - 1] ** 2 * self.response(index, j).whole
 
     def total_update(self, j: int) -> float:
         """E (dy_j)^2 at the mid-depth block."""
@@ -156,19 +179,15 @@ class Normalised(InfiniteWidth):
             fresh = (fresh * square + extra) * self.gains[i]
         traces, noise = self.up_to(index, j, moving, traces, noise)
         size, signal = self.amplitudes(index)[j - 1], self.signal(index, j)
-        met = 2 * self.coherent * size * signal * self.meets(index, j) * traces.r
+        met = 2 * size * signal * self.response(index, j).along * traces.r
         return fresh + traces.rr * self.signals[index][j - 1] + noise + self.own_update(index, j) + met
-
-    def meets(self, index: int, j: int) -> float:
-        """E own_j delta_j per size and signal."""
-        raise NotImplementedError
 
     def mean_square(self, observable: Observable) -> float:
         """The mean square of an observable over coordinates and initializations."""
         roles = frozenset((observable.role,) if observable.role is not None else ("input", *self.hidden))
         match observable.quantity, observable.role:
             case "own-update", "input":
-                return self.of_input() ** 2 if self.gradient[0] > 0 else 0
+                return self.of_input() ** 2 * self.response_of_input().whole if self.gradient[0] > 0 else 0
             case (("own-update" | "output-update"), "readout"):
                 return self.output_square(0, self.of_readout())
             case "feature-update", _:
@@ -205,15 +224,20 @@ class PolarStep(Normalised):
         shape = max(1, self.classes / self.width)
         return self.rate["readout"] * self.multiplier["readout"] * math.sqrt(shape * self.width * self.stream[-1])
 
-    def behind(self, before: Traces, index: int, j: int, size: float) -> Traces:
-        """The same as SGD's, with another coefficient."""
-        coefficient = self.linear(size, math.sqrt(self.signals[index][j - 1]))
-        return before.plus(coefficient).through_slopes(self.blocks[index].slopes[j])
+    def response(self, index: int, j: int) -> Response:
+        """w x over its own size: linear in x."""
+        if j == self.layers:
+            return self.response_of_input()
+        slope = self.blocks[index].slopes[j]
+        square, fourth = slope.slope_square, slope.slope_fourth
+        size = math.sqrt(square)
+        if size == 0:
+            return Response(along=0, cubed=0, square=0, rest=0, whole=0)
+        return Response(along=size, cubed=fourth / size, square=fourth / square, rest=0, whole=1)
 
-    def meets(self, index: int, j: int) -> float:
-        """delta_j over the signal before its slope."""
-        signal = self.signal(index, j)
-        return math.sqrt(self.signals[index][j - 1]) / signal if signal > 0 else 0
+    def response_of_input(self) -> Response:
+        """x over its own size."""
+        return Response(along=1, cubed=1, square=1, rest=0, whole=1)
 
     def output_square(self, hidden: float, readout: float) -> float:
         """Both along chi/|chi|."""
@@ -223,7 +247,6 @@ class PolarStep(Normalised):
 class SignStep(Normalised):
     """The sign of the gradient: sign descent, and the first step of Lion, Adam and AdamW far above epsilon."""
 
-    coherent = COHERENT
     rests = True
 
     def coordinates(self, moving: frozenset[str]) -> Coordinates:
@@ -242,9 +265,14 @@ class SignStep(Normalised):
         """For k = 1 the relative variance over coordinates of the square of the gradient of h_0."""
         return self.coordinates(frozenset(self.hidden)).unevenness(0) if self.layers == 1 else 0
 
+    @property
+    def even(self) -> bool:
+        """Whether gradients are spread evenly over coordinates: of all blocks but those of one layer."""
+        return self.layers > 1
+
     def total_update(self, j: int) -> float:
         """E (dy_j)^2 at the mid-depth block."""
-        if self.layers > 1:
+        if self.even:
             return super().total_update(j)
         block = middle(self.depth)
         seen, size = self.coordinates(frozenset(("input", *self.hidden))), self.amplitudes(block - 1)[0]
@@ -257,7 +285,7 @@ class SignStep(Normalised):
 
     def hidden_change(self, moving: frozenset[str]) -> tuple[float, float, float]:
         """Of h_L's change: the part along its gradient, the mean square, and that of what is not linear in a signal."""
-        if self.layers > 1:
+        if self.even:
             return super().hidden_change(moving)
         seen = self.coordinates(moving)
         along, square = seen.along(), seen.squares[-1]
@@ -287,29 +315,29 @@ class SignStep(Normalised):
 
     def of_readout(self) -> float:
         """lambda m n E|h_L|, along sgn(chi)."""
-        size = COHERENT * math.sqrt(self.stream[-1])
-        return self.rate["readout"] * self.multiplier["readout"] * self.width * size
+        return self.rate["readout"] * self.multiplier["readout"] * self.width * self.size_of_stream()
 
-    def behind(self, before: Traces, index: int, j: int, size: float) -> Traces:
-        """phi' R phi' and a coefficient times |phi'|."""
-        slope, at = (
-            self.blocks[index].slopes[j],
-            absolute_moments(self.activation, self.blocks[index].preactivations[j - 1]),
-        )
-        own, passed = self.linear(size, self.signal(index, j)), before.through_slopes(slope)
-        return Traces(
-            passed.x,
-            passed.xx,
-            passed.r + own * at.slope,
-            passed.rr + 2 * own * at.slope_cubed * before.r + own**2 * slope.slope_square,
-            passed.xr + own * at.slope_cubed * before.x,
-        )
+    def size_of_stream(self) -> float:
+        """E|h_L|."""
+        return COHERENT * math.sqrt(self.stream[-1])
 
-    def alive(self, index: int, j: int) -> float:
-        """Half of the coordinates for relu below the last layer: where phi' is zero, so is the gradient."""
+    def response(self, index: int, j: int) -> Response:
+        """sgn(w x): of relu half of the coordinates below the last layer, where phi' is zero so is the gradient."""
         if j == self.layers:
-            return 1
-        return absolute_moments(self.activation, self.blocks[index].preactivations[j - 1]).alive
+            return self.response_of_input()
+        at = absolute_moments(self.activation, self.blocks[index].preactivations[j - 1])
+        square = self.blocks[index].slopes[j].slope_square
+        return Response(
+            along=COHERENT * at.slope,
+            cubed=COHERENT * at.slope_cubed,
+            square=COHERENT**2 * square,
+            rest=(1 - COHERENT**2) * square,
+            whole=at.alive,
+        )
+
+    def response_of_input(self) -> Response:
+        """The sign of a Gaussian."""
+        return Response(along=COHERENT, cubed=COHERENT, square=COHERENT**2, rest=1 - COHERENT**2, whole=1)
 
     def own_update(self, index: int, j: int) -> float:
         """E (m_j dW_j z_j)^2 at one block, with the fluctuation of |z_j|_1 to order 1/n."""
@@ -323,12 +351,6 @@ class SignStep(Normalised):
             fluctuation = (square / here.size**2 - 1 if here.size > 0 else 0) + here.elasticity**2 * inherited
         return super().own_update(index, j) * (1 + fluctuation / self.width)
 
-    def meets(self, index: int, j: int) -> float:
-        """E|phi'(y_j)|: one at the last layer."""
-        if j == self.layers:
-            return 1
-        return absolute_moments(self.activation, self.blocks[index].preactivations[j - 1]).slope
-
     def output_square(self, hidden: float, readout: float) -> float:
         """One along chi/|chi|, one along sgn(chi)."""
         known, logit = float(1), self.gradient[-1] * self.width * self.stream[-1]
@@ -336,12 +358,3 @@ class SignStep(Normalised):
             known = 1 / self.classes  # chi = -e_y, and sgn(0) = 0
         between = peaked(self.recipe.optimizer.loss, self.classes, math.sqrt(logit))
         return (hidden**2 + 2 * hidden * readout * between) / self.classes + readout**2 * known
-
-
-STEPS: Final[dict[str, type[Normalised]]] = {
-    "signsgd": SignStep,
-    "lion": SignStep,
-    "adam": SignStep,
-    "adamw": SignStep,
-    "muon": PolarStep,
-}

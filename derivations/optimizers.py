@@ -5,6 +5,7 @@ fixed dimension, and says how large the own update |m dW z| is, in powers of n a
 
     gradient  -lambda m delta z^T:                m^2 lambda |delta| <z, z>    sgd, the first of momentum and Nesterov
     sign      -lambda sgn(delta) sgn(z)^T:        m lambda |z|_1               signsgd, Lion, Adam far above epsilon
+    damped    -lambda g/(|g| + epsilon):          the same times min(1, |g|/epsilon), g = m delta z an entry   Adam
     polar     -lambda s delta z^T/(|delta| |z|):  m lambda s |z|               Muon, s = (max(1, rows/columns))^(1/2)
 
 One lemma holds them together: the first-order change of the loss from one matrix is -lambda times the dual norm of its
@@ -23,7 +24,7 @@ from typing import Final
 
 from powercount.derivations.forward import SymbolicRole
 from powercount.derivations.recipe import check_name
-from powercount.derivations.scale import ZERO, Scale, aligned, product
+from powercount.derivations.scale import ONE, ZERO, Scale, added, aligned, product
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,11 @@ class SizeRule:
     meets: str
     fixed: str
     parents: Callable[[Meeting], tuple[str, ...]]
+    damped: SizeRule | None = None
+
+    def of(self, role: SymbolicRole) -> SizeRule:
+        """The rule of a role: another where it has an epsilon."""
+        return self if self.damped is None or role.epsilon.zero else self.damped
 
 
 def _sgd_size(met: Meeting) -> Scale:
@@ -101,6 +107,19 @@ def _sign_formula(met: Meeting) -> str:
     return rf"{m}\,{rate}{met.sum}"
 
 
+def _damped_size(met: Meeting) -> Scale:
+    size = _sign_size(met)
+    if size.zero:
+        return size
+    entry = product(met.role.multiplier, met.delta, met.size)
+    return size * added(ONE, met.role.epsilon * entry**-1) ** -1
+
+
+def _damped_formula(met: Meeting) -> str:
+    m, _ = met.letters
+    return rf"{_sign_formula(met)}\,/\,(1+\epsilon/{m}\,{met.signal}\,|z|)"
+
+
 def _polar_size(met: Meeting) -> Scale:
     # Of n by n matrices the roots cancel; the input's has a shape factor that cancels them; the readout's rows are few.
     return _normalised(met, met.size, Scale() if met.rows == aligned else _root(met.coordinates))
@@ -127,14 +146,23 @@ POLAR: Final = SizeRule(
     fixed="|x|/d^(1/2) of order one, and the shape factor (n/d)^(1/2) makes up for n^(-1/2)",
     parents=lambda met: met.keys if met.delta.zero else (),
 )
+DAMPED: Final = SizeRule(
+    size=_damped_size,
+    formula=_damped_formula,
+    step="the step is -lambda g/(|g| + epsilon), the sign of an entry g far above epsilon and g/epsilon far below",
+    meets="n |z| times min(1, |g|/epsilon) (lemma aligned)",
+    fixed="|x|_1/d^(1/2) of order one, times min(1, |g|/epsilon)",
+    parents=lambda met: met.keys,
+)
+ADAM: Final = replace(SIGN, damped=DAMPED)
 RULES: Final[dict[str, SizeRule]] = {
     "sgd": SGD,
     "sgd-momentum": replace(SGD, step="momentum's first step is plain descent's, -lambda m delta z^T"),
     "nesterov": replace(SGD, step="Nesterov's first step is -(1 + mu) lambda m delta z^T"),
     "signsgd": SIGN,
     "lion": SIGN,
-    "adam": SIGN,
-    "adamw": SIGN,
+    "adam": ADAM,
+    "adamw": ADAM,
     "muon": POLAR,
 }
 

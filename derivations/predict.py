@@ -19,7 +19,7 @@ import sympy
 from powercount.derivations.features import features
 from powercount.derivations.forward import forward, placed_roles, slope_of_activation, symbolic_roles
 from powercount.derivations.optimizers import rule_of
-from powercount.derivations.recipe import AXES, Axis, Observable, Recipe, internal_index
+from powercount.derivations.recipe import AXES, KINDS, Axis, Observable, Recipe, internal_index
 from powercount.derivations.scale import ONE, Scale, product
 from powercount.derivations.shrinkage import shrinkage
 from powercount.derivations.sources import HERE
@@ -236,17 +236,16 @@ def symbolic_chain(
     layers: int,
     activation: str,
     loss: str,
-    zeros: frozenset[str],
+    absent: frozenset[tuple[str, str]],
     learned: bool = False,
     optimizer: str = "sgd",
-    decayed: frozenset[str] = frozenset(),
 ) -> Chain:
-    """The whole derivation for symbolic powers: one chain per kind of block, loss, optimizer and set of zero roles.
+    """The whole derivation for symbolic powers: one per kind of block, loss, optimizer and set of absent powers.
 
     ``learned``: after the first of several steps that moved a readout which starts at zero.
     """
     chain = Chain()
-    roles = symbolic_roles(layers, zeros, decayed)
+    roles = symbolic_roles(layers, absent)
     forward(chain, roles, layers, activation)
     updates(chain, roles, layers, activation, loss, rule=rule_of(optimizer), learned=learned)
     features(chain, roles, layers, activation, learned=learned)
@@ -268,8 +267,8 @@ def chain_of(recipe: Recipe, steps: int = 0) -> Chain:
     """The symbolic chain a recipe is a substitution of."""
     learned = learns_readout(recipe, steps)
     block, optimizer = recipe.block, recipe.optimizer
-    decayed, zeros = frozenset(recipe.decayed), zero_roles(recipe)
-    return symbolic_chain(block.layers, block.activation, optimizer.loss, zeros, learned, optimizer.name, decayed)
+    absent = {(name, kind) for name, role in recipe.parametrization.roles() for kind in KINDS if not role.has(kind)}
+    return symbolic_chain(block.layers, block.activation, optimizer.loss, frozenset(absent), learned, optimizer.name)
 
 
 @lru_cache(maxsize=1 << 12)

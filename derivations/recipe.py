@@ -27,6 +27,7 @@ from typing import Final, Literal
 ACTIVATIONS: Final = ("linear", "relu", "abs", "erf", "tanh", "gelu", "silu")
 OPTIMIZERS: Final = ("sgd", "sgd-momentum", "nesterov", "signsgd", "lion", "adam", "adamw", "muon")
 # Of the others decay is added to the gradient before its sign is taken, and is no decay of its own.
+DAMPED: Final = ("adam", "adamw")  # those that divide by |g| + epsilon
 DECAYING: Final = ("sgd", "sgd-momentum", "nesterov", "lion", "adamw", "muon")
 LOSSES: Final = ("cross-entropy", "mse")
 MOST_LAYERS: Final = 8
@@ -36,10 +37,10 @@ MOST_POWER: Final = 8
 MOST_DENOMINATOR: Final = 100
 
 Axis = Literal["width", "depth"]
-Kind = Literal["init_std", "multiplier", "learning_rate", "weight_decay"]
+Kind = Literal["init_std", "multiplier", "learning_rate", "weight_decay", "epsilon"]
 AXES: Final[tuple[Axis, ...]] = ("width", "depth")
-KINDS: Final[tuple[Kind, ...]] = ("init_std", "multiplier", "learning_rate", "weight_decay")
-OPTIONAL: Final[tuple[Kind, ...]] = ("weight_decay",)
+KINDS: Final[tuple[Kind, ...]] = ("init_std", "multiplier", "learning_rate", "weight_decay", "epsilon")
+OPTIONAL: Final[tuple[Kind, ...]] = ("weight_decay", "epsilon")
 
 
 class PowercountError(Exception):
@@ -103,12 +104,18 @@ class Role:
     """The powers of one kind of matrix; ``init_std=None`` means initialized at exactly zero.
 
     ``weight_decay``: a step multiplies the weights by 1 - learning_rate weight_decay, as in torch; None: it does not.
+    ``epsilon``: what Adam adds to the size of a gradient before it divides by it; None: far below every gradient.
     """
 
     init_std: Power | None = Power()
     multiplier: Power = Power()
     learning_rate: Power = Power()
     weight_decay: Power | None = None
+    epsilon: Power | None = None
+
+    def has(self, kind: str) -> bool:
+        """Whether there is a power of that kind."""
+        return getattr(self, kind) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,8 +166,8 @@ class Optimizer:
     """What makes the step, from a state of zeros: plain gradient descent on the mean loss over the batch by default.
 
     Of one infinitesimal step sgd and sgd-momentum are the same, nesterov 1 + .9 times as much; signsgd, lion, adam and
-    adamw are all -rate sgn(gradient), epsilon being far below it; muon is -rate (max(1, rows/columns))^(1/2) times the
-    polar factor. Weights decay beside that step where a role has ``weight_decay``.
+    adamw are all -rate sgn(gradient) where a role has no ``epsilon``; muon is -rate (max(1, rows/columns))^(1/2) times
+    the polar factor. Weights decay beside that step where a role has ``weight_decay``.
     """
 
     name: str = "sgd"
@@ -194,6 +201,19 @@ class Recipe:
                 "sign is taken, where it is no decay of its own; use optimizer adamw, or leave weight_decay out"
             )
 
+        if self.damped and (self.optimizer.name not in DAMPED or self.optimizer.loss == "mse"):
+            why = (
+                f"{self.optimizer.name} has none; use optimizer adam or adamw"
+                if self.optimizer.name not in DAMPED
+                else "under the squared loss the size of the error signal is that of the output; use cross-entropy"
+            )
+            raise QuestionError(f"epsilon of {', '.join(self.damped)}: {why}, or leave epsilon out")
+
+    @property
+    def damped(self) -> tuple[str, ...]:
+        """The roles whose gradient's size an epsilon is added to."""
+        return tuple(name for name, role in self.parametrization.roles() if role.epsilon is not None)
+
     @property
     def decayed(self) -> tuple[str, ...]:
         """The roles whose weights decay."""
@@ -222,7 +242,7 @@ class Recipe:
         values = self.role(role)
         power: Power | None = getattr(values, kind)
         if power is None:
-            said = "does not decay" if kind == "weight_decay" else "starts at zero"
+            said = {"weight_decay": "does not decay", "epsilon": "has no epsilon"}.get(kind, "starts at zero")
             raise QuestionError(f"{role} {said}: it has no {kind} power to move")
         moved = replace(values, **{kind: power.shifted(axis, by)})
         return replace(self, name=name, parametrization=old.with_role(role, moved))

@@ -26,6 +26,7 @@ _LETTERS: Final = {
     "delta": "δ",
     "lambda": "λ",
     "omega": "ω",
+    "epsilon": "ε",
     "phi": "φ",
     "sigma": "σ",
     "partial": "∂",

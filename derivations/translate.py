@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from powercount.derivations.predict import derive, zero_roles
+from powercount.derivations.predict import derive, placed_chain, zero_roles
 from powercount.derivations.recipe import AXES, Observable, Power, QuestionError, Recipe
-from powercount.derivations.scale import as_fraction
+from powercount.derivations.scale import ONE, Scale, as_fraction, product
 
 
 def translated(recipe: Recipe, optimizer: str) -> Recipe:
@@ -50,4 +50,26 @@ def with_decay(recipe: Recipe) -> Recipe:
     for name, role in recipe.parametrization.roles():
         rate = role.learning_rate
         made = made.with_role(name, replace(role, weight_decay=Power(width=-rate.width, depth=-rate.depth)))
+    return replace(recipe, parametrization=made)
+
+
+def with_epsilon(recipe: Recipe) -> Recipe:
+    """The recipe with an epsilon for every role at the powers of its gradient's entries: the one that keeps the regime.
+
+    Raises ``QuestionError`` where a role gets no gradient. Of muP with 1/n on the readout, hidden n^(-3/2).
+    """
+    chain, made, layers = placed_chain(recipe), recipe.parametrization, recipe.block.layers
+    plain = ("error", "gradient")
+    met = {"input": (plain, ONE), "readout": (plain[:1], chain.scale("stream"))}
+    for j in range(1, layers + 1):
+        gains = (chain.scale(f"gain:{i}") for i in range(1, j))
+        met[f"hidden{j}"] = ((f"backward:{j}",), product(chain.scale("stream"), *gains))
+    for name, role in recipe.parametrization.roles():
+        keys, size = met[name]
+        power = Scale(role.multiplier.width, role.multiplier.depth)
+        entry = product(power, size, *(chain.scale(key) for key in keys))
+        if entry.zero:
+            raise QuestionError(f"{recipe.name}: {name} gets no gradient that an epsilon could be compared with")
+        epsilon = Power(width=as_fraction(entry.width), depth=as_fraction(entry.depth))
+        made = made.with_role(name, replace(role, epsilon=epsilon))
     return replace(recipe, parametrization=made)

@@ -102,15 +102,16 @@ def updates(
             norm=rf"\;|z_{j}|",
             keys=(f"backward:{j}",),
         )
+        here = rule.of(met.role)
         chain.add(
             Step(
                 key=f"own-update:{j}",
                 symbol=rf"|m_{j}\,\Delta W_{j}\,z_{j}|",
-                formula=rule.formula(met),
-                because=f"{rule.step}, and it meets the z it was made from: {rule.meets}, "
+                formula=here.formula(met),
+                because=f"{here.step}, and it meets the z it was made from: {here.meets}, "
                 f"with |z_{j}| = {'|h|' if j == 1 else f'|y_{j - 1}|'}",
-                scale=rule.size(met),
-                parents=("stream", *rule.parents(met), *gain_keys(1, j - 1), *below),
+                scale=here.size(met),
+                parents=("stream", *here.parents(met), *gain_keys(1, j - 1), *below),
                 source=f"{NFD} (first internal layer of a two-layer block); {TP6}, section 9",
             )
         )
@@ -127,14 +128,15 @@ def updates(
         norm=r"\;|x|/\sqrt d",
         keys=("error", slope_of_output),
     )
+    here = rule.of(met.role)
     chain.add(
         Step(
             key="own-update:input",
             symbol=r"|m_{in}\,\Delta W_{in}\,x|/\sqrt d",
-            formula=rule.formula(met),
-            because=f"the same with {rule.fixed}",
-            scale=rule.size(met),
-            parents=rule.parents(met),
+            formula=here.formula(met),
+            because=f"the same with {here.fixed}",
+            scale=here.size(met),
+            parents=here.parents(met),
         )
     )
     met = Meeting(
@@ -150,13 +152,14 @@ def updates(
         norm=r"\;\sqrt n\,|h_L|",
         keys=("error",),
     )
+    here = rule.of(met.role)
     chain.add(
         Step(
             key="own-update:readout",
             symbol=r"|m_{out}\,\Delta W_{out}\,h_L|",
-            formula=rule.formula(met),
+            formula=here.formula(met),
             because="the readout's step meets the stream it was made from (lemma aligned)",
-            scale=rule.size(met),
-            parents=(*rule.parents(met), "stream"),
+            scale=here.size(met),
+            parents=(*here.parents(met), "stream"),
         )
     )

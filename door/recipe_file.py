@@ -14,6 +14,7 @@
     multiplier    = {width = "0", depth = "0"}
     learning_rate = {width = "1", depth = "0"}
     weight_decay  = {width = "0", depth = "0"}      # optional; left out: none, whatever torch's default is
+    epsilon       = {width = "-1", depth = "0"}     # optional, of adam and adamw; left out: far below every gradient
     # [hidden1] [hidden2] ... [readout] likewise
 
 A power is a whole number or a fraction in quotes: "-1/2". Decimal floats are refused, since powers are exact.

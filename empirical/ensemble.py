@@ -120,12 +120,14 @@ class Ensemble:
         self.inside = Branch.of(recipe.block.activation, self.layers)
         self.x, self.labels, self._loss = draws.x, draws.labels, loss_named(recipe.optimizer.loss)
         self.branch = float(depth**recipe.parametrization.branch)
-        self.multiplier, self.rate, self.decay, std = {}, {}, {}, {}
+        self.multiplier, self.rate, self.decay, self.epsilon, std = {}, {}, {}, {}, {}
         for name, role in recipe.parametrization.roles():
             self.multiplier[name] = role.multiplier.at(width, depth)
             self.rate[name] = role.learning_rate.at(width, depth)
             if role.weight_decay is not None:
                 self.decay[name] = role.weight_decay.at(width, depth)
+            if role.epsilon is not None:
+                self.epsilon[name] = role.epsilon.at(width, depth)
             std[name] = 0.0 if role.init_std is None else role.init_std.at(width, depth)
         self.hidden_roles = tuple(f"hidden{j}" for j in range(1, self.layers + 1))
         # A unit weight and the factor before it stand for the weight: W = std * unit.

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from powercount.derivations.recipe import Observable, middle
 from powercount.empirical.ensemble import Ensemble, Pass, times
-from powercount.empirical.optimizers import rule_of
+from powercount.empirical.optimizers import damped, rule_of
 
 Named = tuple[str, str | None]  # a quantity and its role
 
@@ -152,9 +152,11 @@ def at_initialization(ensemble: Ensemble, asked: Iterable[Observable]) -> dict[O
     rule, needed = rule_of(ensemble.recipe.optimizer.name), Needed.by(asked, ensemble)
     derived = needed.label or needed.lowest < ensemble.depth
     passed = ensemble.forward(slopes=derived or bool(needed.decaying))
-    error = (ensemble.error if rule.sees_size else ensemble.direction)(passed.output)
+    error = (ensemble.error if rule.sees_size or ensemble.epsilon else ensemble.direction)(passed.output)
 
     def made(role: str, delta: Tensor, z: Tensor) -> Tensor:
+        if role in ensemble.epsilon:
+            return damped(ensemble.rate[role], ensemble.multiplier[role], delta, z, ensemble.epsilon[role])
         return rule.own(ensemble.rate[role], ensemble.multiplier[role], delta, z)
 
     of_readout = made("readout", error, passed.end)

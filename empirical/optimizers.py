@@ -6,9 +6,10 @@ groups of parameters with a rate each: torch's own where it has it and its exact
 
     gradient   dW = -rate m delta z^T (never formed):   own = -rate m^2 delta <z, z>; nesterov 1 + .9 times as much
     sign       dW = -rate sgn(delta) sgn(z)^T:          own = -rate m sgn(delta) |z|_1
+    damped     dW = -rate g/(|g| + eps), g = m delta z:  own = -rate m sgn(delta) sum_j z_j^2/(|z_j| + eps/(m |delta|))
     polar      dW = -rate s delta z^T/(|delta| |z|):    own = -rate m s delta/|delta| |z|, s^2 = max(1, rows/columns)
 
-Epsilon is the smallest number there is, and weights do not decay.
+Epsilon is the smallest number there is where a role has none, and weights do not decay.
 """
 
 from __future__ import annotations
@@ -52,6 +53,17 @@ def _nesterov(rate: float, multiplier: float, delta: Tensor, z: Tensor) -> Tenso
 
 def _sign(rate: float, multiplier: float, delta: Tensor, z: Tensor) -> Tensor:
     return -rate * multiplier * torch.sign(delta) * z.abs().sum(dim=1, keepdim=True)
+
+
+def damped(rate: float, multiplier: float, delta: Tensor, z: Tensor, epsilon: float) -> Tensor:
+    """m dW z of Adam's first step beside an epsilon, shape of delta; the sum over columns, an example at a time."""
+    threshold = epsilon / (multiplier * delta.abs())  # infinite where no gradient comes in: no step
+    sizes, tiny = z.abs(), torch.finfo(z.dtype).tiny
+    sums = torch.empty_like(delta)
+    for example in range(z.shape[2]):
+        size, at = sizes[:, None, :, example], threshold[:, :, None, example].clamp_min(tiny)
+        sums[:, :, example] = (size.square() / (size + at)).sum(dim=2)
+    return -rate * multiplier * torch.sign(delta) * sums
 
 
 def _polar(rate: float, multiplier: float, delta: Tensor, z: Tensor) -> Tensor:

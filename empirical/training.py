@@ -14,6 +14,7 @@ given as minus the square of that bound: no size can be read off it (see ``fit.f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -49,14 +50,17 @@ def _watched(
     groups, roles = [], tuple(roles)
     for role in roles:
         weights[role] = [w.clone().requires_grad_(True) for w in before[role]]
-        groups.append({"params": weights[role], "lr": rate * ensemble.rate[role]})
+        group: dict[str, Any] = {"params": weights[role], "lr": rate * ensemble.rate[role]}
+        if role in ensemble.epsilon:
+            group["eps"] = ensemble.epsilon[role]
+        groups.append(group)
     rule = rule_of(ensemble.recipe.optimizer.name)
     optimizer = rule.made(groups)
     for _ in range(steps):
         optimizer.zero_grad()
         with torch.enable_grad():
             output = ensemble.forward(weights).output
-            if rule.sees_size:
+            if rule.sees_size or ensemble.epsilon:
                 torch.autograd.backward(ensemble.loss(output).sum())
             else:
                 torch.autograd.backward(output, ensemble.direction(output.detach()))

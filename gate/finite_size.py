@@ -36,9 +36,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sympy import Rational
 
+from powercount.derivations.adam import STEPS
 from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.next_order import NextOrder
-from powercount.derivations.normalised import STEPS
 from powercount.derivations.norms import Norms
 from powercount.derivations.predict import Prediction, derive, learns_readout
 from powercount.derivations.recipe import Axis, Observable, Power, Recipe, middle, observables_of

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powercount.decide import CONFIDENCE, RIVAL
+from powercount.derivations.adam import STEPS
 from powercount.derivations.limits import KINKED
 from powercount.derivations.momentum import reach
 from powercount.derivations.next_order import NextOrder
-from powercount.derivations.normalised import STEPS
 from powercount.derivations.predict import Prediction, derive, learns_readout, zero_roles
 from powercount.derivations.recipe import AXES, Axis, Observable, QuestionError, Recipe, check_powers, observables_of
 from powercount.empirical.design import EXAMPLES, FEWEST_SIZES, Sweep, SweepError

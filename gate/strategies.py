@@ -22,12 +22,13 @@ from typing import Final
 
 from hypothesis import strategies as st
 
+from powercount.derivations.adam import STEPS as STEPS_OF_A_SIZE
 from powercount.derivations.limits import KINKED
 from powercount.derivations.named import named_recipe
-from powercount.derivations.normalised import STEPS as STEPS_OF_A_SIZE
 from powercount.derivations.predict import zero_roles
 from powercount.derivations.recipe import (
     ACTIVATIONS,
+    DAMPED,
     DECAYING,
     LOSSES,
     MOST_LAYERS,
@@ -78,6 +79,8 @@ def drawn_recipes(draw: st.DrawFn, axis: Axis, most_layers: int = MOST_LAYERS) -
     )
     seen = 1 if optimizer.name in STEPS_OF_A_SIZE else 2
     decays = optimizer.name in DECAYING and draw(st.sampled_from((False, False, True)))
+    adam = optimizer.name in DAMPED and optimizer.loss == "cross-entropy"
+    damps = adam and draw(st.booleans())
     base = named_recipe("depth-mup", layers=layers, activation=activation)
     sizes = quarters(-2, 0 if activation in SATURATING else 2)
     free = quarters(-3, 3)
@@ -103,6 +106,7 @@ def drawn_recipes(draw: st.DrawFn, axis: Axis, most_layers: int = MOST_LAYERS) -
             multiplier=replace(old.multiplier, **{axis: multiplier}),
             learning_rate=replace(old.learning_rate, **{axis: draw(free)}),
             weight_decay=Power(width=draw(quarters(-2, 2)), depth=draw(quarters(-2, 2))) if decays else None,
+            epsilon=Power(width=draw(quarters(-8, 0)), depth=draw(quarters(-4, 2))) if damps else None,
         )
         assert here.init_std is not None
         return Role(
@@ -110,6 +114,7 @@ def drawn_recipes(draw: st.DrawFn, axis: Axis, most_layers: int = MOST_LAYERS) -
             multiplier=here.multiplier.shifted(other, symmetry + extra),
             learning_rate=here.learning_rate.shifted(other, all_rates - seen * symmetry),
             weight_decay=here.weight_decay,
+            epsilon=here.epsilon,
         )
 
     old = base.parametrization

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from powercount.derivations.recipe import AXES, observables
+from powercount.derivations.recipe import AXES, observables_of
 from powercount.door.recipe_file import recipe_text
 from powercount.empirical.design import SweepError
 from powercount.recipes import verify_axis
@@ -39,7 +39,7 @@ def test_no_sizes_make_a_recipe_contradict_itself(axis, powercount_laws, pytestc
             refused.append(str(error))
             return
         verdicts.extend(found)
-        wanted += len(observables(recipe.block.layers))
+        wanted += len(observables_of(recipe))
         for verdict in found:
             assert verdict.outcome != "CONTRADICTS", verdict.story()
             assert verdict.outcome == "AGREES" or any(

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from powercount.decide import RIVAL
+from powercount.derivations.adam import STEPS
 from powercount.derivations.momentum import reach
 from powercount.derivations.named import NAMED, named_recipe
-from powercount.derivations.normalised import FLATNESS, INPUTS, STEPS
+from powercount.derivations.normalised import FLATNESS, INPUTS
 from powercount.derivations.optimizers import RULES as SIZE_RULES
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import OPTIMIZERS, Observable, Optimizer, QuestionError, observables

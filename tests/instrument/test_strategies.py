@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from powercount.derivations.recipe import ACTIVATIONS, AXES, KINDS, LOSSES, MOST_LAYERS, OPTIMIZERS
+from powercount.derivations.recipe import ACTIVATIONS, AXES, KINDS, LOSSES, MOST_LAYERS, OPTIMIZERS, OPTIONAL
 from powercount.empirical.data import DATA
 from powercount.strategies import STEPS, drawn_questions
 
@@ -51,6 +51,7 @@ def test_every_option_is_drawn(questions):
     assert len({question.seed for question in found}) > DRAWS / 10
     assert FEWEST < sum(bool(question.recipe.decayed) for question in found) < DRAWS / 2
     assert all(question.steps == 0 for question in found if question.recipe.decayed)
+    assert sum(bool(question.recipe.damped) for question in found) >= FEWEST
     zeros = [name for question in found for name, role in question.recipe.parametrization.roles() if not role.init_std]
     assert len(set(zeros)) > 1
     assert FEWEST < len(zeros) < DRAWS / 2
@@ -64,7 +65,8 @@ def test_powers_are_free_on_both_axes(questions, other):
     for kind in KINDS:
         for name in ("input", "hidden1", "readout"):
             powers = [getattr(question.recipe.role(name), kind) for question in found]
-            values = counted(power.width if axis == "width" else power.depth for power in powers if power)
+            along = [power.along(axis) for power in powers if power]
+            values = set(along) if kind in OPTIONAL else counted(along)
             assert len(values) >= 4, (name, kind, axis)
     branches = counted(question.recipe.parametrization.branch for question in found)
     assert (len(branches) >= 4) == (measured == "depth")

@@ -23,8 +23,8 @@ import pytest
 
 from powercount.__main__ import main
 from powercount.derivations.named import NAMED, named_recipe
-from powercount.derivations.recipe import ACTIVATIONS, DECAYING, OPTIMIZERS, observables
-from powercount.derivations.translate import translated, with_decay
+from powercount.derivations.recipe import ACTIVATIONS, DAMPED, DECAYING, OPTIMIZERS, observables
+from powercount.derivations.translate import translated, with_decay, with_epsilon
 from powercount.door.entry import AGREES, BAD_INPUT, CONTRADICTS, UNDECIDED
 from powercount.door.recipe_file import recipe_text
 from powercount.door.verbs import RATES
@@ -187,6 +187,8 @@ def recipes(draw, folder):
     recipe = named_recipe(draw.choice(list(NAMED)), layers=draw.randint(1, 3), activation=draw.choice(ACTIVATIONS))
     if draw.random() < 0.3:
         recipe = with_decay(translated(recipe, draw.choice(DECAYING)))
+    elif draw.random() < 0.2:
+        recipe = with_epsilon(translated(recipe, draw.choice(DAMPED)))
     text, path = changed(draw, recipe_text(recipe)), folder / "mine.toml"
     raw = text.encode("utf-8", "surrogatepass")
     path.write_bytes(raw if draw.random() < 0.95 else raw + bytes([draw.randrange(256)]))

@@ -245,10 +245,13 @@ def test_a_place_that_cannot_be_written_is_one_line_before_the_work(line, place,
 
 
 def limited(size, *arguments):
-    """The command in a process whose files may not grow beyond ``size`` bytes: what a full disk does to a write."""
+    """The command in a process whose files may not grow beyond ``size`` bytes: what a full disk does to a write.
+
+    It compiles nothing: Python 3.11 keeps a module that was cut by the limit, and nobody could import it again.
+    """
     start = (
-        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size})); "
-        "from powercount.__main__ import run; run()"
+        f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size})); "
+        "sys.dont_write_bytecode = True; from powercount.__main__ import run; run()"
     )
     return subprocess.run([sys.executable, "-c", start, *arguments], check=False, capture_output=True, text=True)
 
