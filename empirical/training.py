@@ -34,16 +34,23 @@ def in_double(draws: Draws) -> Draws:
 
 
 def train(ensemble: Ensemble, roles: Iterable[str], *, steps: int, rate: float) -> dict[str, list[Tensor]]:
-    """The weights after ``steps`` optimizer steps in which only ``roles`` move."""
-    return _watched(ensemble, ensemble.weights(), roles, steps=steps, rate=rate)[0]
+    """The weights after ``steps`` optimizer steps on the mean loss in which only ``roles`` move."""
+    return _watched(ensemble, ensemble.weights(), roles, steps=steps, rate=rate, of_loss=True)[0]
 
 
 def _watched(
-    ensemble: Ensemble, before: dict[str, list[Tensor]], roles: Iterable[str], *, steps: int, rate: float
+    ensemble: Ensemble,
+    before: dict[str, list[Tensor]],
+    roles: Iterable[str],
+    *,
+    steps: int,
+    rate: float,
+    of_loss: bool = False,
 ) -> tuple[dict[str, list[Tensor]], dict[str, Tensor]]:
     """The weights after the steps, and by role which members had a gradient other than zero at some step, (S,).
 
-    What does not move is shared with ``before``.
+    What does not move is shared with ``before``. The gradient is that of the loss where ``of_loss`` says so or the
+    optimizer sees its size; else its direction, which is of one example and never rounded to zero.
     """
     weights, members = dict(before), len(ensemble.x)
     pushed = {role: torch.zeros(members, dtype=torch.bool, device=ensemble.x.device) for role in weights}
@@ -60,7 +67,7 @@ def _watched(
         optimizer.zero_grad()
         with torch.enable_grad():
             output = ensemble.forward(weights).output
-            if rule.sees_size or ensemble.epsilon:
+            if of_loss or rule.sees_size or ensemble.epsilon:
                 torch.autograd.backward(ensemble.loss(output).sum())
             else:
                 torch.autograd.backward(output, ensemble.direction(output.detach()))

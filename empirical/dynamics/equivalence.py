@@ -1,8 +1,9 @@
 r"""Two parametrizations trained from the same standard normal draws: how far apart their outputs are.
 
-Both ensembles start from the same unit weights, W = std * unit, and take T steps of SGD together in float64. The
-difference is max |f' - f| / max |f| over members, examples, outputs and steps. Symbols: f and f' the two outputs.
-Assumption: the base rate keeps both runs finite. Worked line: a recipe beside itself gives exactly zero.
+Both ensembles start from the same unit weights, W = std * unit, and take T steps of their optimizer on the loss of the
+same batch, in float64. The difference is max |f' - f| / max |f| over members, examples, outputs and steps. Symbols: f
+and f' the two outputs. Assumption: the base rate keeps both runs finite. Worked line: a recipe beside itself gives
+exactly zero.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from powercount.empirical.data import FEATURES
 from powercount.empirical.ensemble import Draws, Ensemble, draw_ensemble, seed_of
 from powercount.empirical.network import build
 from powercount.empirical.observables import at_initialization, mean_square
+from powercount.empirical.optimizers import SMALLEST
 from powercount.empirical.training import after_training, in_double, train
 from powercount.strategies import drawn_recipes
 
@@ -152,17 +153,21 @@ def test_own_updates_of_real_steps_meet_the_new_incoming(layers):
         torch.testing.assert_close(values[each], mean_square(own), **ROUNDING)
 
 
-def test_training_is_torch_optim_on_the_plain_net():
-    """Weights after 3 steps of the ensemble equal torch.optim.SGD's on the plain net, role by role."""
-    recipe, width, depth = named_recipe("completep"), 12, 3
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_training_is_torch_optim_on_the_plain_net(optimizer):
+    """Weights after 3 steps of the ensemble on a batch equal torch's on the plain net and its loss, role by role.
+
+    Adam weighs gradients by their size, step by step: directions of each example would be another training.
+    """
+    recipe, width, depth = named_recipe("completep", optimizer=Optimizer(name=optimizer)), 12, 3
     ensemble = Ensemble(recipe, width, depth, drawn(recipe, width, depth, examples=8))
     net, x, labels = exact_net(recipe, ensemble), ensemble.x[0].T, ensemble.labels[0]
     groups = [{"params": group, "lr": 0.05 * ensemble.rate[role]} for role, group in net.role_of().items()]
-    optimizer = torch.optim.SGD(groups)
+    made = torch.optim.SGD(groups) if optimizer == "sgd" else torch.optim.Adam(groups, eps=SMALLEST)
     for _ in range(3):
-        optimizer.zero_grad()
+        made.zero_grad()
         torch.nn.functional.cross_entropy(net(x), labels).backward()
-        optimizer.step()
+        made.step()
     after = train(ensemble, recipe.role_names, steps=3, rate=0.05)
     for role, parameters in net.role_of().items():
         for parameter, weight in zip(parameters, after[role], strict=True):
