@@ -8,14 +8,18 @@ derived one is seen to hold (``from_verdict``).
 Where a claim says that no power holds (C1' at alpha < 1/2), it is judged by the local power itself: over later
 depths it must exceed the one over earlier depths by an eighth at least; under any power law the two are equal.
 
-Assumptions: width-muP on digits or Gaussian inputs, SGD, one infinitesimal step from initialization. Worked line:
-depth-mup has alpha = 1/2 and c_1 = 0, so own-update:1 ~ L^(c_1 - alpha) = L^(-1/2), as arXiv 2512.21075 prints.
+A step that does not see the gradient's size (sign descent, the first of Adam and Lion, Muon) has c = -gamma; evidence
+made with one names it in its condition.
+
+Assumptions: width-muP on digits or Gaussian inputs, one infinitesimal step from initialization, of SGD unless said.
+Worked line: depth-mup has alpha = 1/2 and c_1 = 0, so own-update:1 ~ L^(c_1 - alpha) = L^(-1/2), as arXiv 2512.21075
+prints.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from fractions import Fraction
 from typing import Any, Final
@@ -24,8 +28,10 @@ from powercount.decide import grows
 from powercount.derivations.dynamics.block_powers import blocks_at
 from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
+from powercount.derivations.published import published
 from powercount.derivations.recipe import Axis, Recipe, observable_named
-from powercount.derivations.sources import COMPLETEP, HERE, INFINITE_LIMITS, NFD, TP6
+from powercount.derivations.sources import COMPLETEP, HERE, INFINITE_LIMITS, NFD, TP6, WIDTH_DEPTH
+from powercount.derivations.translate import translated
 from powercount.door.recipe_file import recipe_from, recipe_text
 from powercount.empirical.design import Sweep
 from powercount.empirical.fit import Estimate
@@ -45,11 +51,19 @@ EARLY: Final = (2, 4, 8)
 LATE: Final = (16, 32, 64)
 ALPHA_GAMMA: Final = ((HALF, HALF), (Fraction(1), Fraction(0)), (HALF, Fraction(1, 4)), (Fraction(3, 4), HALF))
 MORE_ALPHA_GAMMA: Final = ((Fraction(3, 4), Fraction(1, 4)), (HALF, Fraction(1)), (Fraction(1), Fraction(-1, 2)))
+# Steps that do not see the gradient's size: entrywise, and in the spectral norm.
+NORMALISED: Final = ("signsgd", "muon")
 
 
 def conditions(study: Study) -> tuple[tuple[str, str], ...]:
     """(activation, data) of every condition a claim is tried under; a quick study takes the first."""
     return CONDITIONS[:1] if study.quick else CONDITIONS
+
+
+def condition_of(recipe: Recipe, data: str) -> str:
+    """A condition in words: activation, data and, unless it is SGD, the optimizer."""
+    optimizer = recipe.optimizer.name
+    return ", ".join((recipe.block.activation, data, *((optimizer,) if optimizer != "sgd" else ())))
 
 
 def sweep_of(study: Study, recipe: Recipe, axis: Axis, data: str) -> Sweep:
@@ -81,7 +95,7 @@ def verdicts(study: Study, recipe: Recipe, sweep: Sweep, names: tuple[str, ...] 
     """The laws' verdicts on one recipe along one axis, by observable; measured once however many claims ask."""
     asked = names or quantities(recipe.block.layers)
     shared = recipe_text(replace(recipe, name="any"))
-    name = f"{', '.join(asked)} along {sweep.axis} of {recipe.name}, {recipe.block.activation}, {sweep.data}"
+    name = f"{', '.join(asked)} along {sweep.axis} of {recipe.name}, {condition_of(recipe, sweep.data)}"
     rows = study.cell(name, measured, recipe=shared, sweep=asdict(sweep), names=list(asked))
     values = FiniteSize.of(recipe, sweep)
     found = {}
@@ -108,7 +122,7 @@ def powers(
         seen = verdicts(study, here, sweep_of(study, here, "depth", data), names)
         for name, power in claimed.items():
             part = f"{name}, {label or recipe.name}"
-            found.append(from_verdict(seen[name], power, part=part, condition=f"{activation}, {data}"))
+            found.append(from_verdict(seen[name], power, part=part, condition=condition_of(here, data)))
     return found
 
 
@@ -180,10 +194,13 @@ def c2(study: Study) -> list[Evidence]:
     """One-layer blocks move the stream by L^(1 - alpha - gamma): stable and nontrivial iff alpha + gamma = 1."""
     pairs = ALPHA_GAMMA[:3] if study.quick else ALPHA_GAMMA + MORE_ALPHA_GAMMA
     found = []
-    for alpha, gamma in pairs:
-        claimed = {"feature-update@hidden1": 1 - alpha - gamma}
-        label = f"alpha = {alpha}, gamma = {gamma}"
-        found += powers(study, blocks_at(alpha, (alpha - gamma,)), claimed, label, tuple(claimed))
+    for optimizer in ("sgd", *NORMALISED):
+        for alpha, gamma in pairs:
+            rate = alpha - gamma if optimizer == "sgd" else -gamma
+            claimed = {"feature-update@hidden1": 1 - alpha - gamma}
+            label = f"alpha = {alpha}, gamma = {gamma}"
+            recipe = blocks_at(alpha, (rate,), optimizer=optimizer)
+            found += powers(study, recipe, claimed, label, tuple(claimed))
     return found
 
 
@@ -209,15 +226,21 @@ def c5(study: Study) -> list[Evidence]:
 
 def c6(study: Study) -> list[Evidence]:
     """The same rule makes the first internal matrix's share of stream and output grow as L^(1/2)."""
-    return powers(
-        study, named_recipe("depth-mup-sqrt"), {"feature-update@hidden1": HALF, "output-update@hidden1": HALF}
-    )
+    recipe, claimed = named_recipe("depth-mup-sqrt"), {"feature-update@hidden1": HALF, "output-update@hidden1": HALF}
+    found = powers(study, recipe, claimed)
+    for optimizer in NORMALISED:
+        found += powers(study, translated(recipe, optimizer), claimed, names=tuple(claimed))
+    return found
 
 
 def c8(study: Study) -> list[Evidence]:
-    """CompleteP: internal layers, stream and output all move by order one at any depth."""
-    names: Iterable[str] = ("own-update:1", "own-update:2", "feature-update", "output-update")
-    return powers(study, named_recipe("completep"), dict.fromkeys(names, 0))
+    """CompleteP: internal layers, stream and output all move by order one at any depth, each optimizer at its rates."""
+    recipe = named_recipe("completep")
+    claimed = dict.fromkeys(("own-update:1", "own-update:2", "feature-update", "output-update"), 0)
+    found = powers(study, recipe, claimed)
+    for optimizer in ("adamw", "muon"):
+        found += powers(study, published(recipe, optimizer), claimed, names=tuple(claimed))
+    return found
 
 
 def c9(study: Study) -> list[Evidence]:
@@ -258,8 +281,9 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         id="C2",
         source=TP6,
         summary="one-layer blocks train stably and nontrivially if and only if alpha + gamma = 1",
-        statement="feature-update@hidden1 ~ L^(1 - alpha - gamma), k = 1, c = alpha - gamma; Tensor Programs VI, 7.2",
-        conditions="relu on digits and tanh on Gaussian inputs, SGD, one step; sign descent (c = -gamma) not measured",
+        statement="feature-update@hidden1 ~ L^(1 - alpha - gamma), k = 1, c = alpha - gamma under SGD, -gamma where a "
+        "step does not see the gradient's size; Tensor Programs VI, 7.2",
+        conditions="relu on digits and tanh on Gaussian inputs; SGD, sign descent and Muon (c = -gamma); one step",
         check=c2,
         test=ONE_STEP_TEST,
     ),
@@ -306,17 +330,18 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         source=HERE,
         summary="the same rule makes the first internal matrix's share of stream and output blow up with depth",
         statement="feature-update@hidden1, output-update@hidden1 ~ L^(1/2) with sqrt(L) on its rate",
-        conditions="relu on digits and tanh on Gaussian inputs, SGD, one step; sign descent and Muon are not measured",
+        conditions="relu on digits and tanh on Gaussian inputs; SGD, sign descent and Muon; one step",
         check=c6,
         test=ONE_STEP_TEST,
         marks=(INFERRED,),
     ),
     Claim(
         id="C8",
-        source=COMPLETEP,
+        source=f"{COMPLETEP}; Muon: {WIDTH_DEPTH}",
         summary="CompleteP keeps internal layers, stream and output learning at any depth",
         statement="own-update:1, own-update:2, feature-update, output-update ~ L^0",
-        conditions="relu on digits and tanh on Gaussian inputs, SGD, one step; sign descent and Muon are not measured",
+        conditions="relu on digits and tanh on Gaussian inputs; SGD with L on the hidden rates, AdamW and Muon at "
+        "their printed rates, without; one step",
         check=c8,
         test=ONE_STEP_TEST,
     ),

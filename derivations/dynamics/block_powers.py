@@ -37,15 +37,16 @@ from powercount.derivations.recipe import Power, Recipe, observable_named
 from powercount.derivations.scale import ONE, Scale, added, over_depth, product
 from powercount.derivations.sources import COMPLETEP, TP6
 from powercount.derivations.steps import Chain, Step
+from powercount.derivations.translate import translated
 
 EPSILON: Final = Symbol("epsilon", positive=True)
 DEPTH: Final = Symbol("L", positive=True)
 RATE: Final = Symbol("eta", positive=True)
 
 
-def blocks_at(alpha: Fraction, rates: Sequence[Fraction], activation: str = "relu") -> Recipe:
-    """Width-muP with L^(-alpha) on every branch and L^(c_j) on the rate of internal layer j."""
-    base = named_recipe("depth-mup", layers=len(rates), activation=activation)
+def blocks_at(alpha: Fraction, rates: Sequence[Fraction], activation: str = "relu", optimizer: str = "sgd") -> Recipe:
+    """Width-muP of the optimizer with L^(-alpha) on every branch and L^(c_j) on the rate of internal layer j."""
+    base = translated(named_recipe("depth-mup", layers=len(rates), activation=activation), optimizer)
     hidden = tuple(
         replace(role, learning_rate=Power(width=role.learning_rate.width, depth=rate))
         for role, rate in zip(base.parametrization.hidden, rates, strict=True)

@@ -8,10 +8,11 @@ import pytest
 
 from powercount.derivations.dynamics.block_powers import blocks_at
 from powercount.derivations.named import named_recipe
+from powercount.derivations.published import published
 from powercount.empirical.dynamics.equivalence import output_difference
 from powercount.empirical.dynamics.spectral import spectral_along_width
 from powercount.empirical.fit import fit_slope
-from powercount.ledger.exponents import powers
+from powercount.ledger.exponents import NORMALISED, powers
 from powercount.ledger.finding import judgement
 from powercount.ledger.register import CLAIMS, claim_named
 from powercount.ledger.symmetry import PRINTED_R, exponent_r, is_stable, moved
@@ -56,6 +57,41 @@ def test_blocks_at_one_half_are_depth_mup():
         ("completep", one, (one, one)),
     ):
         assert blocks_at(alpha, rates).parametrization == named_recipe(name).parametrization
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "layers", "alpha", "rate", "name"),
+    [
+        ("adam", 1, Fraction(1, 2), Fraction(-1, 2), "depth-mup"),
+        ("muon", 1, Fraction(1, 2), Fraction(-1, 2), "depth-mup"),
+        ("adamw", 2, Fraction(1), Fraction(0), "completep"),
+        ("muon", 2, Fraction(1), Fraction(0), "completep"),
+    ],
+)
+def test_blocks_at_the_rates_of_an_optimizer_are_printed_ones(optimizer, layers, alpha, rate, name):
+    """c = -gamma at alpha = gamma = 1/2 and at alpha = 1, gamma = 0: what papers print for these optimizers."""
+    printed = published(named_recipe(name, layers=layers), optimizer)
+    made = blocks_at(alpha, (rate,) * layers, optimizer=optimizer)
+    assert (made.parametrization, made.optimizer) == (printed.parametrization, printed.optimizer)
+
+
+@pytest.mark.parametrize("optimizer", NORMALISED)
+def test_twin_the_rate_of_sgd_is_not_that_of_a_step_that_does_not_see_the_size(optimizer):
+    """c = alpha - gamma in place of -gamma, alpha = 3/4 and gamma = 1/4: the stream moves by L^(3/4), not by L^0."""
+    alpha, gamma, name = Fraction(3, 4), Fraction(1, 4), "feature-update@hidden1"
+    recipe = blocks_at(alpha, (alpha - gamma,), optimizer=optimizer)
+    assert judgement(powers(Study(quick=True), recipe, {name: 0}, names=(name,))) == "refuted"
+    assert judgement(powers(Study(quick=True), recipe, {name: alpha}, names=(name,))) == "confirmed"
+
+
+@pytest.mark.parametrize(
+    ("name", "optimizers"),
+    [("C2", {"signsgd", "muon"}), ("C6", {"signsgd", "muon"}), ("C8", {"adamw", "muon"})],
+)
+def test_claims_are_tried_with_every_kind_of_step(name, optimizers):
+    """SGD, of which conditions say nothing, and steps that do not see the gradient's size, on the same conditions."""
+    tried = {each.condition for each in claim_named(name).check(Study(quick=True))}
+    assert tried == {"relu, digits"} | {f"relu, digits, {each}" for each in optimizers}
 
 
 def test_printed_values_of_r():
