@@ -9,19 +9,21 @@ import pytest
 from powercount.derivations.dynamics.block_powers import blocks_at
 from powercount.derivations.named import named_recipe
 from powercount.derivations.published import published
+from powercount.derivations.translate import translated
 from powercount.empirical.dynamics.equivalence import output_difference
 from powercount.empirical.dynamics.spectral import spectral_along_width
 from powercount.empirical.fit import fit_slope
 from powercount.ledger.exponents import NORMALISED, powers
-from powercount.ledger.finding import judgement
+from powercount.ledger.finding import from_verdict, judgement
 from powercount.ledger.register import CLAIMS, claim_named
-from powercount.ledger.symmetry import PRINTED_R, exponent_r, is_stable, moved
+from powercount.ledger.symmetry import PRINTED_R, PUBLISHED, exponent_r, is_stable, moved, printed_rates
 from powercount.studies.study import Study
 
 CONFIRMED = ("C1", "C2", "C3", "C3'", "C4", "C5", "C6", "C7", "C8", "C9", "C10", "C11", "C12", "C13")
 CONFIRMED_IN_WIDTH = ("C23", "C24", "C25", "C28")
 # Without a depth rule relu's stream outgrows any power; tanh adds bounded branches, whose sum is L^(1/2 - alpha).
-CONDITIONAL = ("C1'",)
+# Printed rates keep the output's change under muP and MFP; under SP and NTK it is n^(1/2).
+CONDITIONAL = ("C1'", "C24'")
 VERDICT = dict.fromkeys((*CONFIRMED, *CONFIRMED_IN_WIDTH), "confirmed") | dict.fromkeys(CONDITIONAL, "conditional")
 
 
@@ -101,13 +103,34 @@ def test_printed_values_of_r():
         assert is_stable(row)
 
 
-def test_twin_trajectories_part_under_a_wrong_rate():
-    """c - theta, Adam's rule, is no symmetry of SGD: outputs differ by order one, and by rounding under c - 2 theta."""
-    recipe, theta = named_recipe("mup", activation="tanh"), Fraction(1, 4)
+@pytest.mark.parametrize(("optimizer", "rate", "wrong"), [("sgd", -2, -1), ("adam", -1, -2)])
+def test_twin_trajectories_part_under_a_wrong_rate(optimizer, rate, wrong):
+    """c - theta is Adam's symmetry and none of SGD, c - 2 theta the other way round: rounding, or order one."""
+    recipe, theta = translated(named_recipe("mup", activation="tanh"), optimizer), Fraction(1, 4)
     # 1e-16 an operation, some 1e3 of them in a row; a wrong rate moves the output itself.
-    assert output_difference(recipe, moved(recipe, theta, -2), seed=3, data="gaussian") < 1e-12
-    assert output_difference(recipe, moved(recipe, theta, -1), seed=3, data="gaussian") > 0.1
+    assert output_difference(recipe, moved(recipe, theta, rate), seed=3, data="gaussian") < 1e-12
+    assert output_difference(recipe, moved(recipe, theta, wrong), seed=3, data="gaussian") > 0.1
     assert output_difference(recipe, recipe, seed=3, data="gaussian") == 0
+
+
+def test_the_output_moves_by_the_square_root_of_width_under_two_of_the_printed_tables():
+    """C24' fails under SP and NTK alone, where the same measurement confirms n^(1/2); features are not what fails."""
+    half, study = Fraction(1, 2), Study(quick=True)
+    failed = {each.condition for each in claim_named("C24'").check(study) if each.outcome == "CONTRADICTS"}
+    assert failed == {f"{title}, relu, digits{other}" for title in ("SP", "NTK") for other in ("", ", adam")}
+    for title, condition, seen in printed_rates(study):
+        power = half if title in ("SP", "NTK") else 0
+        for name, claimed in (("output-update", power), ("feature-update", 0)):
+            assert from_verdict(seen[name], claimed, part=name, condition=condition).outcome == "AGREES"
+
+
+@pytest.mark.parametrize(("optimizer", "rate"), [("sgd", 2), ("adam", 1)])
+def test_the_printed_tables_are_two_in_two_coordinates_each(optimizer, rate):
+    """NTK and MFP are SP and muP moved by a theta of each role: by C25 the same networks, tried twice."""
+    for one, other in (("SP", "NTK"), ("muP", "MFP")):
+        for (a, b, c), (a2, b2, c2) in zip(PUBLISHED[optimizer, one], PUBLISHED[optimizer, other], strict=True):
+            theta = a2 - a
+            assert (b2, c2) == (b - theta, c - rate * theta)
 
 
 def test_twin_standard_parametrization_misses_the_spectral_condition():
