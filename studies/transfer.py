@@ -26,7 +26,9 @@ from powercount.decide import REPORTED
 from powercount.derivations.dynamics.best_rates import best_rate, moving_roles
 from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.named import named_recipe
-from powercount.derivations.recipe import Optimizer, Recipe
+from powercount.derivations.normalised import STEPS
+from powercount.derivations.published import published
+from powercount.derivations.recipe import Observable, Optimizer, Recipe
 from powercount.empirical.design import FEWEST_SIZES, Sweep
 from powercount.empirical.dynamics.rate_training import Moving, RateRun, TransferError
 from powercount.empirical.dynamics.rates import PROGRESS, RATES, READINGS, depth_slope, readings, trained_curves
@@ -40,7 +42,10 @@ Values = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferSetting:
-    """What is trained; ``outside`` puts the activation of a one-layer block outside: phi(W h)."""
+    """What is trained; ``outside`` puts the activation of a one-layer block outside: phi(W h).
+
+    Under another optimizer than SGD the rates are those printed for it.
+    """
 
     name: str = "depth-mup"
     layers: int = 2
@@ -48,13 +53,15 @@ class TransferSetting:
     loss: str = "cross-entropy"
     activation: str = "tanh"
     outside: bool = False
+    optimizer: str = "sgd"
 
     @property
     def recipe(self) -> Recipe:
         """The recipe with its block and loss."""
-        return named_recipe(
+        made = named_recipe(
             self.name, layers=self.layers, activation=self.activation, optimizer=Optimizer(loss=self.loss)
         )
+        return made if self.optimizer == "sgd" else published(made, self.optimizer)
 
     @property
     def block(self) -> str:
@@ -67,7 +74,8 @@ class TransferSetting:
         return None if self.outside else best_rate(self.recipe, self.moving).along("depth")
 
     def __str__(self) -> str:
-        return f"{self.block}, {self.activation}, {self.loss}, {self.moving}"
+        other = "" if self.optimizer == "sgd" else f", {self.optimizer}"
+        return f"{self.block}, {self.activation}, {self.loss}, {self.moving}{other}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,8 +218,15 @@ class TransferResult:
 
 
 def moved_output(recipe: Recipe, moving: Moving, width: int, depth: int) -> float:
-    """S: the change of f per unit rate and unit error signal from the roles whose rate is swept."""
-    values, roles = InfiniteWidth(recipe, width, depth), moving_roles(recipe, moving)
+    """S: the change of f per unit rate and unit error signal from the roles whose rate is swept.
+
+    Of a step that does not see the gradient's size, per unit rate: the sum of their shares.
+    """
+    roles = moving_roles(recipe, moving)
+    if recipe.optimizer.name in STEPS:
+        made = STEPS[recipe.optimizer.name](recipe, width, depth)
+        return sum(made.mean_square(Observable(quantity="output-update", role=role)) ** 0.5 for role in roles)
+    values = InfiniteWidth(recipe, width, depth)
     traces, _ = values.kernel(roles, depth)
     share = width * values.gradient[-1] * traces[-1]
     if "readout" in roles:

@@ -1,11 +1,12 @@
-"""Many learning rates at once: full-batch gradient descent on digits, one network per member and rate.
+"""Many learning rates at once: full-batch gradient descent or Adam on digits, one network per member and rate.
 
 Gradient descent is linear in the gradient, so a rate of its own for every network is one factor before its
 gradient, and R rates of one initialization train as one batch of R networks. They start from the same weights and
 see the same examples (common random numbers); so do different depths and recipes, block by block. With e the mean
 error signal dloss/df and s_y = dloss/dy going down the blocks, every matrix takes the plain step
     W <- W - rate lambda m s_y z^T,
-written out here because W can then be updated in place while the signal passes it.
+written out here because W can then be updated in place while the signal passes it. Adam's step is made of the same
+product: its size does not matter, so that the rate in it does no harm, and the rate comes in again after it.
 
 What moves:
     all      every matrix, at one base rate times its role's power
@@ -41,6 +42,9 @@ MODES: Final[tuple[Moving, ...]] = ("all", "hidden", "split")
 SPLIT_RATE: Final = 1.0
 DIGITS: Final = 1797
 HELD_OUT: Final = 512
+TRAINED: Final = ("sgd", "adam")
+BETAS: Final = (0.9, 0.999)
+SMALLEST: Final = 2.0**-63  # of Adam's epsilon: the least number whose square is a float32 in full
 
 
 class TransferError(PowercountError):
@@ -61,9 +65,13 @@ class RateRun:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.recipe.optimizer.name != "sgd":
-            raise TransferError(f"optimizer {self.recipe.optimizer.name!r}: whole trainings are those of sgd")
+        if self.recipe.optimizer.name not in TRAINED:
+            raise TransferError(
+                f"optimizer {self.recipe.optimizer.name!r}: whole trainings are those of {', '.join(TRAINED)}"
+            )
         check_name("mode", self.moving, MODES)
+        if self.adaptive and self.moving == "split":
+            raise TransferError("the fixed rate of input and readout is one of sgd; move 'all' or 'hidden' under adam")
         if self.width < 1 or self.depth < 1 or self.steps < 1:
             raise TransferError(
                 f"width = {self.width}, depth = {self.depth}, steps = {self.steps}: each is at least 1; raise it"
@@ -77,10 +85,16 @@ class RateRun:
         if any(role.init_std is None for _, role in self.recipe.parametrization.roles()):
             raise QuestionError(f"{self.recipe.name} starts a role at zero; a rate sweep needs a random start")
 
+    @property
+    def adaptive(self) -> bool:
+        """Whether a step is that of Adam."""
+        return self.recipe.optimizer.name == "adam"
+
     def memory_needed(self, rates: int) -> int:
-        """Bytes for that many networks: weights and, for every internal layer, two activations."""
+        """Bytes for that many networks: weights, Adam's two averages, and two activations an internal layer."""
         layers = self.recipe.block.layers * self.depth
-        return 4 * rates * (layers * self.width**2 + 128 * self.width + 2 * layers * self.width * self.examples)
+        weights = (3 if self.adaptive else 1) * (layers * self.width**2 + 128 * self.width)
+        return 4 * rates * (weights + 2 * layers * self.width * self.examples)
 
     def check_memory(self, rates: int) -> None:
         """Raise ``TransferError`` where that many networks would not fit."""
@@ -134,7 +148,10 @@ class Rates:
         self.ends = {"all": self.swept, "hidden": 0 * self.swept, "split": 0 * self.swept + SPLIT_RATE}[run.moving]
         for name, role in recipe.parametrization.roles():
             self.multiplier[name] = role.multiplier.at(run.width, run.depth)
-            self.step[name] = self.multiplier[name] * role.learning_rate.at(run.width, run.depth)
+            self.step[name] = role.learning_rate.at(run.width, run.depth)
+            if not run.adaptive:
+                self.step[name] *= self.multiplier[name]
+        self.steps_made, self.averages = 0, dict[int, tuple[Tensor, Tensor]]()
         self.input, self.readout, self.hidden = self._initial(dtype)
 
     def _initial(self, dtype: torch.dtype) -> tuple[Tensor, Tensor, list[list[Tensor]]]:
@@ -179,18 +196,33 @@ class Rates:
         each = self._loss.value(output, targets.expand(len(output), -1, -1))
         return each.view(len(self.members), self.count)
 
+    def _move(self, role: str, weight: Tensor, signal: Tensor, z: Tensor, factor: float = 1.0) -> None:
+        """One step of one matrix of every network, along minus signal z^T; the signal has its rate as a factor."""
+        if not self.run.adaptive:
+            weight.baddbmm_(signal, z.transpose(1, 2), alpha=-self.step[role] * factor)
+            return
+        gradient = torch.bmm(signal, z.transpose(1, 2))
+        average, square = self.averages.setdefault(id(weight), (torch.zeros_like(weight), torch.zeros_like(weight)))
+        first, second = BETAS
+        average.lerp_(gradient, 1 - first)
+        square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
+        begun = (1 - second**self.steps_made) ** 0.5 / (1 - first**self.steps_made)
+        torch.div(average, torch.sqrt(square, out=gradient).add_(SMALLEST), out=gradient)
+        weight.addcmul_(gradient, self.swept, value=-self.step[role] * begun)
+
     def _descend(self, x: Tensor, targets: Tensor) -> Tensor:
         """One step on every network; returns the loss before it.
 
         The signal that goes down is each network's own times its rate, so that a matrix's step is one product.
         """
+        self.steps_made += 1
         kept: list[list[Layer]] = []
         h, output = self.forward(x, kept)
         error = self._loss.error(output, targets) / x.shape[2]
         signal = times(self.multiplier["readout"], self.readout.transpose(1, 2), error * self.swept)
         ends_move = self.run.moving != "hidden"
         if ends_move:
-            self.readout.baddbmm_(error * self.ends, h.transpose(1, 2), alpha=-self.step["readout"])
+            self._move("readout", self.readout, error * self.ends, h)
         for block, seen in zip(reversed(self.hidden), reversed(kept), strict=True):
             current = signal
             for j in range(self.layers - 1, -1, -1):
@@ -200,12 +232,11 @@ class Rates:
                 # The branch's factor enters with its last matrix.
                 factor = self.branch if j == self.layers - 1 else 1.0
                 below = times(factor * self.multiplier[role], block[j].transpose(1, 2), current)
-                block[j].baddbmm_(current, z.transpose(1, 2), alpha=-self.step[role] * factor)
+                self._move(role, block[j], current, z, factor)
                 current = below if self.run.outside or slope is None else below.mul_(slope)
             signal = current.add_(signal)
         if ends_move:
-            inputs = x.transpose(1, 2) / FEATURES**0.5
-            self.input.baddbmm_(signal * (self.ends / self.swept), inputs, alpha=-self.step["input"])
+            self._move("input", self.input, signal * (self.ends / self.swept), x / FEATURES**0.5)
         return self.loss(output, targets)
 
     def train(self, x: Tensor, labels: Tensor) -> Tensor:

@@ -272,10 +272,10 @@ def test_the_rules_of_both_sides_are_of_the_same_optimizers():
     assert (INPUTS, float(reach("nesterov", 1))) == (FEATURES, 1 + MOMENTUM)
 
 
-def test_whole_trainings_are_those_of_sgd():
-    """A rate sweep trains by plain descent: a recipe of another optimizer is refused, not trained by it."""
-    with pytest.raises(TransferError, match="those of sgd"):
-        RateRun(recipe=named_recipe("mup", optimizer=Optimizer(name="adam")), width=8, depth=2)
+def test_whole_trainings_are_those_of_sgd_and_adam():
+    """A rate sweep trains by plain descent or Adam: a recipe of another optimizer is refused, not trained by them."""
+    with pytest.raises(TransferError, match="those of sgd, adam"):
+        RateRun(recipe=named_recipe("mup", optimizer=Optimizer(name="muon")), width=8, depth=2)
 
 
 def test_a_sum_that_hides_its_rival_is_measured_on_wider_nets():

@@ -9,10 +9,18 @@ import pytest
 import torch
 
 from powercount.derivations.named import named_recipe
+from powercount.derivations.published import published
 from powercount.derivations.recipe import Optimizer, QuestionError
 from powercount.empirical.activations import ACTIVATION
 from powercount.empirical.data import CLASSES
-from powercount.empirical.dynamics.rate_training import SPLIT_RATE, RateRun, TransferError, examples_of, train_rates
+from powercount.empirical.dynamics.rate_training import (
+    SMALLEST,
+    SPLIT_RATE,
+    RateRun,
+    TransferError,
+    examples_of,
+    train_rates,
+)
 from powercount.empirical.dynamics.rates import (
     FLOOR,
     RateCurves,
@@ -34,7 +42,7 @@ GRID = tuple(float(each) for each in np.arange(-5, 5.1, 0.5))
 
 
 def plain_losses(run, member, rate):
-    """The losses of the plain net under torch.optim.SGD, in float64, with a rate for each role."""
+    """The losses of the plain net under torch's SGD or Adam, in float64, with a rate for each role."""
     recipe = run.recipe
     net = build(recipe, run.width, run.depth, seed_of(run.seed, member)).double()
     if run.outside:
@@ -48,7 +56,7 @@ def plain_losses(run, member, rate):
         }
         for role, parameters in net.role_of().items()
     ]
-    optimizer, losses = torch.optim.SGD(groups, lr=0.0), []
+    optimizer, losses = torch.optim.Adam(groups, eps=SMALLEST) if run.adaptive else torch.optim.SGD(groups), []
     x, labels = examples_of(run, member)
     for step in range(run.steps + 1):
         output = net(x.double())
@@ -75,19 +83,23 @@ def outside_forward(net, x):
 
 
 @pytest.mark.parametrize(
-    ("name", "layers", "activation", "loss", "moving", "outside"),
+    ("name", "layers", "activation", "loss", "moving", "outside", "optimizer"),
     [
-        ("depth-mup-sqrt", 2, "tanh", "cross-entropy", "all", False),
-        ("depth-mup-sqrt", 2, "relu", "mse", "hidden", False),
-        ("completep", 2, "tanh", "cross-entropy", "split", False),
-        ("mup", 3, "gelu", "mse", "all", False),
-        ("depth-mup", 1, "tanh", "cross-entropy", "hidden", False),
-        ("depth-mup", 1, "tanh", "mse", "all", True),
+        ("depth-mup-sqrt", 2, "tanh", "cross-entropy", "all", False, "sgd"),
+        ("depth-mup-sqrt", 2, "relu", "mse", "hidden", False, "sgd"),
+        ("completep", 2, "tanh", "cross-entropy", "split", False, "sgd"),
+        ("mup", 3, "gelu", "mse", "all", False, "sgd"),
+        ("depth-mup", 1, "tanh", "cross-entropy", "hidden", False, "sgd"),
+        ("depth-mup", 1, "tanh", "mse", "all", True, "sgd"),
+        ("depth-mup", 1, "tanh", "cross-entropy", "hidden", False, "adam"),
+        ("depth-mup", 2, "relu", "mse", "all", False, "adam"),
+        ("depth-mup", 1, "tanh", "cross-entropy", "all", True, "adam"),
     ],
 )
-def test_every_rate_trains_the_plain_net(name, layers, activation, loss, moving, outside):
-    """Losses at every step equal those of network.build under torch.optim.SGD in float64, at each of two rates."""
+def test_every_rate_trains_the_plain_net(name, layers, activation, loss, moving, outside, optimizer):
+    """Losses at every step equal those of network.build under torch's optimizer in float64, at each of two rates."""
     recipe = named_recipe(name, layers=layers, activation=activation, optimizer=Optimizer(loss=loss))
+    recipe = recipe if optimizer == "sgd" else published(recipe, optimizer)
     run = RateRun(recipe=recipe, width=12, depth=3, moving=moving, outside=outside, steps=5, examples=6, seed=3)
     rates = (0.25, 1.0)
     ours = train_rates(run, [0, 1], rates, torch.float64).train
@@ -199,6 +211,7 @@ def test_expected_slopes_see_the_crossover():
         (lambda: RateRun(recipe=named_recipe("mup"), width=0, depth=1), "raise it"),
         (lambda: RateRun(recipe=named_recipe("mup"), width=4, depth=1, examples=5000), "choose 1 to 1285"),
         (lambda: RateRun(recipe=named_recipe("mup"), width=1 << 17, depth=64).check_memory(4), "smaller --width"),
+        (lambda: RateRun(recipe=published(named_recipe("mup"), "adam"), width=4, depth=1, moving="split"), "'hidden'"),
     ],
 )
 def test_errors_name_the_remedy(make, remedy):

@@ -52,10 +52,11 @@ def test_c19_asks_whether_the_best_rate_moves(power, noise, outcome, monkeypatch
 
 @pytest.mark.parametrize(("power", "outcome"), [(0.0, "AGREES"), (-0.5, "CONTRADICTS"), (0.25, "CONTRADICTS")])
 def test_c18_asks_that_the_best_rate_stays(power, outcome, monkeypatch):
-    """One-layer blocks: L^0 at these very depths, whatever 1/S does at them."""
+    """One-layer blocks: L^0 at these very depths, whatever 1/S does at them; of Adam beside its printed L^(-1/2)."""
     with_slope(monkeypatch, power)
     found = transfer.c18(QUICK)
-    assert len(found) == 4
+    assert len(found) == 6
+    assert sum(each.condition.endswith("adam") for each in found) == 2
     assert {each.outcome for each in found} == {outcome}
 
 

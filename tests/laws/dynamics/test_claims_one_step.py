@@ -24,13 +24,14 @@ CONFIRMED_IN_WIDTH = ("C23", "C24", "C25", "C28")
 # Without a depth rule relu's stream outgrows any power; tanh adds bounded branches, whose sum is L^(1/2 - alpha).
 # Printed rates keep the output's change under muP and MFP; under SP and NTK it is n^(1/2).
 CONDITIONAL = ("C1'", "C24'")
+QUICK = Study(quick=True)  # what claims share is measured once
 VERDICT = dict.fromkeys((*CONFIRMED, *CONFIRMED_IN_WIDTH), "confirmed") | dict.fromkeys(CONDITIONAL, "conditional")
 
 
 @pytest.mark.parametrize("name", VERDICT)
 def test_claim_has_the_verdict_found_for_it(name, powercount_laws, twins):
     """Derive, measure and judge the claim on its quick sizes."""
-    evidence = claim_named(name).check(Study(quick=True))
+    evidence = claim_named(name).check(QUICK)
     twins(evidence)
     found = judgement(evidence)
     powercount_laws.note(f"claim {name}", f"{found}, {len(evidence)} pieces of evidence")
@@ -45,9 +46,7 @@ def test_every_claim_of_these_files_is_held_here():
 
 def test_twin_a_claim_that_is_off_by_a_quarter_is_refuted():
     """own-update:1 ~ L^(-1/4) under depth-mup: refuted by the same measurement that confirms L^(-1/2)."""
-    assert (
-        judgement(powers(Study(quick=True), named_recipe("depth-mup"), {"own-update:1": Fraction(-1, 4)})) == "refuted"
-    )
+    assert judgement(powers(QUICK, named_recipe("depth-mup"), {"own-update:1": Fraction(-1, 4)})) == "refuted"
 
 
 def test_blocks_at_one_half_are_depth_mup():
@@ -82,8 +81,8 @@ def test_twin_the_rate_of_sgd_is_not_that_of_a_step_that_does_not_see_the_size(o
     """c = alpha - gamma in place of -gamma, alpha = 3/4 and gamma = 1/4: the stream moves by L^(3/4), not by L^0."""
     alpha, gamma, name = Fraction(3, 4), Fraction(1, 4), "feature-update@hidden1"
     recipe = blocks_at(alpha, (alpha - gamma,), optimizer=optimizer)
-    assert judgement(powers(Study(quick=True), recipe, {name: 0}, names=(name,))) == "refuted"
-    assert judgement(powers(Study(quick=True), recipe, {name: alpha}, names=(name,))) == "confirmed"
+    assert judgement(powers(QUICK, recipe, {name: 0}, names=(name,))) == "refuted"
+    assert judgement(powers(QUICK, recipe, {name: alpha}, names=(name,))) == "confirmed"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +91,7 @@ def test_twin_the_rate_of_sgd_is_not_that_of_a_step_that_does_not_see_the_size(o
 )
 def test_claims_are_tried_with_every_kind_of_step(name, optimizers):
     """SGD, of which conditions say nothing, and steps that do not see the gradient's size, on the same conditions."""
-    tried = {each.condition for each in claim_named(name).check(Study(quick=True))}
+    tried = {each.condition for each in claim_named(name).check(QUICK)}
     assert tried == {"relu, digits"} | {f"relu, digits, {each}" for each in optimizers}
 
 
@@ -115,10 +114,10 @@ def test_twin_trajectories_part_under_a_wrong_rate(optimizer, rate, wrong):
 
 def test_the_output_moves_by_the_square_root_of_width_under_two_of_the_printed_tables():
     """C24' fails under SP and NTK alone, where the same measurement confirms n^(1/2); features are not what fails."""
-    half, study = Fraction(1, 2), Study(quick=True)
-    failed = {each.condition for each in claim_named("C24'").check(study) if each.outcome == "CONTRADICTS"}
+    half = Fraction(1, 2)
+    failed = {each.condition for each in claim_named("C24'").check(QUICK) if each.outcome == "CONTRADICTS"}
     assert failed == {f"{title}, relu, digits{other}" for title in ("SP", "NTK") for other in ("", ", adam")}
-    for title, condition, seen in printed_rates(study):
+    for title, condition, seen in printed_rates(QUICK):
         power = half if title in ("SP", "NTK") else 0
         for name, claimed in (("output-update", power), ("feature-update", 0)):
             assert from_verdict(seen[name], claimed, part=name, condition=condition).outcome == "AGREES"

@@ -38,10 +38,10 @@ FAST = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5)
 CLAIMED = named_recipe("depth-mup", activation="tanh")
 
 
-def slope_of(recipe, moving, reading, exponents):
+def slope_of(recipe, moving, reading, exponents, members=MEMBERS):
     """The slope of one reading of a recipe against log L."""
     columns = [
-        readings(train_grid(RateRun(recipe=recipe, width=WIDTH, depth=depth, moving=moving), MEMBERS, exponents))[
+        readings(train_grid(RateRun(recipe=recipe, width=WIDTH, depth=depth, moving=moving), members, exponents))[
             reading
         ]
         for depth in DEPTHS
@@ -51,9 +51,14 @@ def slope_of(recipe, moving, reading, exponents):
 
 def judged(claims, implementation):
     """The speed of an implementation with hidden matrices alone, judged by the claims of a recipe."""
+    return held_to(claims, slope_of(implementation, "hidden", "speed", SLOW))
+
+
+def held_to(claims, slope):
+    """The slope of a speed with hidden matrices alone, judged by the claims of a recipe."""
     power = best_rate(claims, "hidden").along("depth")
     return from_estimate(
-        slope_of(implementation, "hidden", "speed", SLOW),
+        slope,
         float(power),
         float(power),
         expected=expected_slope(claims, "hidden", WIDTH, DEPTHS),
@@ -86,6 +91,18 @@ def test_twin_the_speed_sees_a_wrong_rate(powercount_laws):
     evidence = judged(CLAIMED, implementation)
     powercount_laws.note(f"twin: {implementation.name}, speed", spoken(evidence))
     assert evidence.outcome == "CONTRADICTS", evidence
+
+
+def test_the_speed_of_adam_follows_the_printed_power_of_depth(powercount_laws):
+    """One-layer blocks under Adam: L^0 at the printed hidden rate L^(-1/2), L^(-1/2) without it, as SGD has it."""
+    printed = TransferSetting(layers=1, optimizer="adam").recipe
+    plain = printed.shifted("hidden1", "learning_rate", "depth", Fraction(1, 2))
+    for recipe, other, power in ((printed, plain, 0), (plain, printed, Fraction(-1, 2))):
+        slope = slope_of(recipe, "hidden", "speed", (-7.0, *SLOW), range(8))
+        evidence, twin = held_to(recipe, slope), held_to(other, slope)
+        powercount_laws.note(f"adam, hidden rate L^({-power - Fraction(1, 2)}), speed", spoken(evidence))
+        assert (evidence.predicted, evidence.outcome) == (f"{float(power):.4g}", "AGREES"), evidence
+        assert twin.outcome == "CONTRADICTS", twin
 
 
 def test_the_edge_falls_under_the_correction(powercount_laws):
