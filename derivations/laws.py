@@ -160,7 +160,7 @@ LAWS: Final[tuple[Law, ...]] = (
     ),
     Law(
         name="epsilon",
-        claim="an epsilon with the powers of its gradient's entries, m |delta| |z|, leaves Adam's powers where they were",
+        claim="an epsilon with the powers of its gradient's entries, m |delta| |z|, leaves Adam's powers as they were",
         observables=("own-update:J", "total-update:J", "feature-update", "output-update"),
         width="those of the sign",
         depth="those of the sign",

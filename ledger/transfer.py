@@ -212,8 +212,8 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         source=TP6,
         summary="with one-layer blocks the best SGD rate does not move with depth, and Adam's falls as L^(-1/2)",
         statement="best rate ~ L^0 under depth-mup, k = 1 (Adam: L^(-1/2)); Tensor Programs VI, table 1",
-        conditions="tanh on 32 digits, 20 steps, width 64, L = 2 to 64; both losses; SGD, every matrix and hidden "
-        "alone; Adam, hidden alone",
+        conditions="tanh on 32 digits, 20 steps, width 64, L = 2 to 64; both losses; every matrix, and hidden alone; "
+        "for this claim under Adam too, hidden alone",
         check=c18,
         test=ALONE,
     ),

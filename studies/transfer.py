@@ -225,7 +225,7 @@ def moved_output(recipe: Recipe, moving: Moving, width: int, depth: int) -> floa
     roles = moving_roles(recipe, moving)
     if recipe.optimizer.name in STEPS:
         made = STEPS[recipe.optimizer.name](recipe, width, depth)
-        return sum(made.mean_square(Observable(quantity="output-update", role=role)) ** 0.5 for role in roles)
+        return sum(math.sqrt(made.mean_square(Observable(quantity="output-update", role=role))) for role in roles)
     values = InfiniteWidth(recipe, width, depth)
     traces, _ = values.kernel(roles, depth)
     share = width * values.gradient[-1] * traces[-1]

@@ -2,8 +2,8 @@
 
 Hypothesis draws what the command accepts: blocks of one to eight internal layers, activations, both losses, optimizers,
 powers of both axes, of weight decay and epsilon as well, zero starts, data, seeds, and one or several real steps; every
-observable is derived, measured and judged on its axis. No verdict may be CONTRADICTS and at most 2 % may be UNDECIDED. ``--recipes N`` draws N along each axis, in
-parts that workers share.
+observable is derived, measured and judged on its axis. No verdict may be CONTRADICTS and at most 2 % may be UNDECIDED.
+``--recipes N`` draws N along each axis, in parts that workers share.
 """
 
 from __future__ import annotations
