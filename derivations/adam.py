@@ -23,6 +23,7 @@ from powercount.derivations.normalised import FLATNESS, INPUTS, Normalised, Pola
 from powercount.derivations.propagation import Propagation
 
 LOGITS: Final = 256  # draws of Gaussian logits, the same for every size
+FLAT: Final = 1 / 1000  # logits below it leave the softmax uniform
 ENTRY: Final = 2 / (math.pi * FLATNESS)  # of an input, so that far above the gradient |x|^2 = d is met exactly
 EVEN: Final = 4  # times the eighth of the unevenness that is declared where it is taken along
 
@@ -103,7 +104,7 @@ class AdamStep(SignStep):
         if power is None:
             return super().output_square(hidden, readout)
         logit = math.sqrt(self.gradient[-1] * self.width * self.stream[-1])
-        rows = error_entries(self.classes, float(f"{logit:.3g}") if logit > 1e-3 else 0)
+        rows = error_entries(self.classes, float(f"{logit:.3g}") if logit > FLAT else 0)
         seen = self.multiplier["readout"] * self.size_of_stream()
         curve, at = damped("linear", 1).one, power.at(self.width, self.depth)
         between = known = float(0)

@@ -338,9 +338,11 @@ def observables(layers: int, decayed: Iterable[str] = ()) -> tuple[Observable, .
     )
 
 
-def observables_of(recipe: Recipe) -> tuple[Observable, ...]:
-    """Every observable of a recipe's networks."""
-    return observables(recipe.block.layers, recipe.decayed)
+def observables_of(*recipes: Recipe) -> tuple[Observable, ...]:
+    """Every observable of a recipe's networks, or of any of several with the same number of internal layers."""
+    layers = recipes[0].block.layers
+    decayed = {role for recipe in recipes for role in recipe.decayed}
+    return observables(layers, [role for role in role_names(layers) if role in decayed])
 
 
 def middle(depth: int) -> int:

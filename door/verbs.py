@@ -145,11 +145,12 @@ def _with_printed_rates(made: Recipe, given: argparse.Namespace, *, named: bool)
     return published(made, given.optimizer)
 
 
-def observables_asked(names: Sequence[str] | None, recipe: Recipe) -> tuple[Observable, ...]:
+def observables_asked(names: Sequence[str] | None, *recipes: Recipe) -> tuple[Observable, ...]:
     """The observables named, or all of them."""
     if names is None or "all" in names:
-        return observables_of(recipe)
-    return tuple(dict.fromkeys(observable_named(name, recipe.block.layers, recipe.decayed) for name in names))
+        return observables_of(*recipes)
+    decayed = [role for recipe in recipes for role in recipe.decayed]
+    return tuple(dict.fromkeys(observable_named(name, recipes[0].block.layers, decayed) for name in names))
 
 
 def sweep_asked(recipe: Recipe, axis: Axis, given: argparse.Namespace) -> Sweep:
@@ -265,7 +266,7 @@ def show_verdicts(given: argparse.Namespace) -> int:
             f"--against steps by {against.optimizer.name} and RECIPE by {recipe.optimizer.name}; give --optimizer "
             f"{recipe.optimizer.name}, or name it in the file"
         )
-    wanted = observables_asked(given.observable, recipe)
+    wanted = observables_asked(given.observable, recipe, against)
     if given.sizes is not None and given.axis is None:
         raise UsageError("--sizes needs --axis width or --axis depth")
     rival = rival_asked(given.rival)

@@ -49,7 +49,12 @@ def memory_needed(recipe: Recipe, design: Design) -> int:
 
 
 def check_possible(recipe: Recipe, design: Design) -> None:
-    """Raise ``SweepError`` where one member of the largest size would not fit, or the device is not there."""
+    """Raise ``SweepError`` where one member does not fit, the device is not there, or real steps are not made so."""
+    if design.steps and recipe.decayed:
+        raise SweepError(
+            f"{recipe.name}: weights of {', '.join(recipe.decayed)} decay, which is measured of one infinitesimal "
+            "step; use --steps 0, or leave weight_decay out"
+        )
     if design.device == "cuda" and not torch.cuda.is_available():
         raise SweepError("device 'cuda': this torch sees no GPU; use --device cpu")
     width, depth = design.largest()

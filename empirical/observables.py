@@ -128,7 +128,7 @@ def pushed_forward(
 def decayed(ensemble: Ensemble, passed: Pass, roles: Sequence[str]) -> dict[Named, Tensor]:
     """What the decay of each role alone does to h_L, of the readout to f, (S, n or C, B)."""
     rule = rule_of(ensemble.recipe.optimizer.name)
-    shrinks = {role: rule.decay * ensemble.rate[role] * ensemble.decay[role] for role in roles}
+    shrinks = {role: rule.decay * ensemble.rate[role] * ensemble.decay.get(role, 0.0) for role in roles}
 
     def own(role: str, block: int) -> Tensor:
         if role == "input":

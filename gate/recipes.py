@@ -181,11 +181,6 @@ def check_steps(recipe: Recipe, sweep: Sweep) -> None:
     readout makes: its values are not those of a drawn readout.
     """
     zeros = zero_roles(recipe)
-    if sweep.steps and recipe.decayed:
-        raise QuestionError(
-            f"{recipe.name}: weights of {', '.join(recipe.decayed)} decay, which is derived of one infinitesimal step; "
-            "use --steps 0, or leave weight_decay out"
-        )
     if sweep.steps and "input" in zeros and recipe.block.activation in KINKED:
         raise QuestionError(
             f"{recipe.name}: input starts at zero, where {recipe.block.activation} has no derivative and a real step "
@@ -221,9 +216,10 @@ def verify_axis(
 ) -> list[Verdict]:
     """Derive from ``against``, measure ``recipe`` along one axis, judge each observable asked for."""
     against = against or recipe
-    wanted = tuple(asked) if asked is not None else observables_of(recipe)
+    wanted = tuple(asked) if asked is not None else observables_of(recipe, against)
     chosen = sweep or default_sweep(against, axis)
-    check_possible(recipe, chosen)
+    for each in (recipe, against):
+        check_possible(each, chosen)
     check_powers(against)
     if chosen.steps:
         check_steps(against, chosen)

@@ -23,10 +23,10 @@ import numpy as np
 from sympy import Rational
 
 from powercount.decide import REPORTED
+from powercount.derivations.adam import STEPS
 from powercount.derivations.dynamics.best_rates import best_rate, moving_roles
 from powercount.derivations.mean_field import InfiniteWidth
 from powercount.derivations.named import named_recipe
-from powercount.derivations.normalised import STEPS
 from powercount.derivations.published import published
 from powercount.derivations.recipe import Observable, Optimizer, Recipe
 from powercount.empirical.design import FEWEST_SIZES, Sweep

@@ -69,6 +69,10 @@ class RateRun:
             raise TransferError(
                 f"optimizer {self.recipe.optimizer.name!r}: whole trainings are those of {', '.join(TRAINED)}"
             )
+        if self.recipe.decayed or self.recipe.damped:
+            raise TransferError(
+                f"{self.recipe.name} has a weight_decay or an epsilon: whole trainings have none; leave them out"
+            )
         check_name("mode", self.moving, MODES)
         if self.adaptive and self.moving == "split":
             raise TransferError("the fixed rate of input and readout is one of sgd; move 'all' or 'hidden' under adam")

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from powercount.decide import RIVAL
@@ -18,9 +18,9 @@ from powercount.derivations.momentum import reach
 from powercount.derivations.named import NAMED, named_recipe
 from powercount.derivations.normalised import FLATNESS, INPUTS
 from powercount.derivations.optimizers import RULES as SIZE_RULES
-from powercount.derivations.predict import derive
+from powercount.derivations.predict import derive, zero_roles
 from powercount.derivations.recipe import OPTIMIZERS, Observable, Optimizer, QuestionError, observables
-from powercount.derivations.translate import translated
+from powercount.derivations.translate import translated, with_epsilon
 from powercount.empirical.data import FEATURES, draw
 from powercount.empirical.dynamics.rate_training import RateRun, TransferError
 from powercount.empirical.ensemble import Ensemble, draw_ensemble
@@ -141,11 +141,24 @@ def test_values_without_a_free_parameter(values, size, powercount_laws):
     powercount_laws.note(f"{name}, k = {layers}, {activation}, n, L = {width}, {depth}", f"at most {worst:.1%} off")
 
 
-@settings(max_examples=10)
-@given(recipe=drawn_recipes("width", 3), name=st.sampled_from(("signsgd", "muon")))
-def test_exact_values_have_the_derived_power_of_width(recipe, name):
-    """The second road: between n = 2^40 and 2^44 every exact value follows the derived power."""
-    recipe = replace(recipe, optimizer=Optimizer(name=name))
+def without_options(recipe):
+    """The recipe with neither decay nor epsilon."""
+    made = recipe.parametrization
+    for name, role in recipe.parametrization.roles():
+        made = made.with_role(name, replace(role, weight_decay=None, epsilon=None))
+    return replace(recipe, parametrization=made)
+
+
+@settings(max_examples=20)
+@given(recipe=drawn_recipes("width", 3), name=st.sampled_from(("signsgd", "muon", "adam")), by=st.integers(-1, 1))
+def test_exact_values_have_the_derived_power_of_width(recipe, name, by):
+    """The second road: between n = 2^40 and 2^44 every exact value follows the derived power, epsilon's as well."""
+    recipe = replace(without_options(recipe), optimizer=Optimizer(name=name))
+    if name == "adam":
+        assume(not zero_roles(recipe))
+        recipe = with_epsilon(recipe)
+        for role in recipe.role_names:
+            recipe = recipe.shifted(role, "epsilon", "width", Fraction(by, 2))
     few, many = (STEPS[name](recipe, width, 3) for width in (2**40, 2**44))
     seen = 0
     for each in observables(recipe.block.layers):

@@ -25,6 +25,8 @@ from powercount.derivations.recipe import (
 )
 from powercount.derivations.translate import translated, with_decay
 from powercount.door.recipe_file import recipe_from, recipe_text
+from powercount.empirical.design import SweepError
+from powercount.empirical.dynamics.rate_training import RateRun, TransferError
 from powercount.empirical.ensemble import Ensemble, draw_ensemble
 from powercount.empirical.observables import at_initialization, decayed
 from powercount.empirical.optimizers import MOMENTUM, RULES
@@ -121,14 +123,29 @@ def test_decay_is_refused_where_it_is_none_of_its_own(name):
 def test_real_steps_and_roles_that_do_not_decay_are_refused():
     """--steps with decay, decay-update of a role without, and a move of its power: one line each."""
     recipe = with_decay(named_recipe("mup"))
-    with pytest.raises(QuestionError, match="decay, which is derived of one infinitesimal step"):
-        verify_axis(recipe, "width", sweep=default_sweep(recipe, "width", steps=1))
+    sweep = default_sweep(recipe, "width", steps=1)
+    for implementation, against in ((recipe, recipe), (named_recipe("mup"), recipe), (recipe, named_recipe("mup"))):
+        with pytest.raises(SweepError, match="decay, which is measured of one infinitesimal step"):
+            verify_axis(implementation, "width", against=against, sweep=sweep)
+    with pytest.raises(TransferError, match="whole trainings have none"):
+        RateRun(recipe=recipe, width=8, depth=2)
     with pytest.raises(QuestionError, match="no such role decays"):
         observable_named("decay-update:1", 2)
     with pytest.raises(QuestionError, match="does not decay"):
         named_recipe("mup").shifted("hidden1", "weight_decay", "width", Fraction(1))
     assert observable_named("decay-update:readout", 2, recipe.decayed).role == "readout"
     assert derive(named_recipe("mup"), Observable(quantity="decay-update", role="hidden1")).vanishes
+
+
+@pytest.mark.parametrize("forgotten", [True, False])
+def test_decay_that_is_there_on_one_side_alone_is_contradicted(forgotten):
+    """An implementation without the decay that is claimed, or with one that nobody claims: every role says so."""
+    plain, decaying = named_recipe("mup"), with_decay(named_recipe("mup"))
+    implementation, against = (plain, decaying) if forgotten else (decaying, plain)
+    sweep = replace(default_sweep(plain, "width"), sizes=(32, 64, 128))
+    verdicts = verify_axis(implementation, "width", against=against, sweep=sweep)
+    contradicted = [str(each.prediction.observable) for each in verdicts if each.outcome == "CONTRADICTS"]
+    assert contradicted == [str(each) for each in decays_of(decaying)]
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon", "nesterov"])
