@@ -1,9 +1,10 @@
 r"""The exact infinite-width values of Adam's first step beside an epsilon of its own power; without one, the sign's.
 
     own_j = -a_j sgn(delta_j) B(epsilon/(m |delta_j| E|z_j|)),      a_j = lambda m n E|z_j|,
-with B, C and S of ``epsilon``. Where epsilon is seen, so is the size of the error signal: |chi| is put at its root mean
-square, and the readout's step at every entry of chi for Gaussian logits. What is not linear in a signal is taken to
-correlate over depth as the sign's does. One-layer blocks are taken as even: half of what that leaves out is declared.
+with B, C and S of ``epsilon``. Where epsilon is seen, so is the error signal's size: mean squares are averages over chi
+of drawn Gaussian logits, a few groups of like |chi|, and the readout's step is read at every entry. What is not linear
+in a signal is taken to correlate over depth as the sign's does. One-layer blocks are taken as even: half of what that
+leaves out is declared.
 
 Worked line: epsilon at the size of the entries, tau = 1: C = .46 of the sign's .80.
 Source: derived here; tests/instrument/test_epsilon.py holds it against nets of n = 192.
@@ -20,24 +21,35 @@ from typing import Final
 from powercount.derivations.epsilon import Curve, Damped, damped
 from powercount.derivations.moments import slopes_of
 from powercount.derivations.normalised import FLATNESS, INPUTS, Normalised, PolarStep, Response, SignStep
-from powercount.derivations.propagation import Propagation
+from powercount.derivations.recipe import Observable, Recipe
 
 LOGITS: Final = 256  # draws of Gaussian logits, the same for every size
+GROUPS: Final = 8  # of like |chi|
 FLAT: Final = 1 / 1000  # logits below it leave the softmax uniform
 ENTRY: Final = 2 / (math.pi * FLATNESS)  # of an input, so that far above the gradient |x|^2 = d is met exactly
 EVEN: Final = 4  # times the eighth of the unevenness that is declared where it is taken along
 
 
+Rows = tuple[tuple[float, ...], ...]
+
+
+def size_of(row: tuple[float, ...]) -> float:
+    """|chi| of its entries."""
+    return math.hypot(*row)
+
+
 @lru_cache(maxsize=1 << 8)
-def error_entries(classes: int, std: float) -> tuple[tuple[float, ...], ...]:
-    """|p - e_y| of every class, for drawn logits of that size; one row where they vanish."""
+def error_entries(classes: int, std: float) -> tuple[Rows, ...]:
+    """|p - e_y| of every class for drawn logits of that size, in groups of like size; one row where logits vanish."""
     draw, rows = random.Random(0), []
     for _ in range(LOGITS if std > 0 else 1):
         logits = [std * draw.gauss(0, 1) for _ in range(classes)]
         top = max(logits)
         sizes = [math.exp(each - top) for each in logits]
         rows.append(tuple(abs(size / math.fsum(sizes) - (c == 0)) for c, size in enumerate(sizes)))
-    return tuple(rows)
+    rows.sort(key=size_of)
+    each = max(1, len(rows) // GROUPS)
+    return tuple(tuple(rows[first : first + each]) for first in range(0, len(rows), each))
 
 
 def _mixed(curves: Damped, tau: float, slopes: Iterable[tuple[float, float]]) -> Response:
@@ -52,7 +64,24 @@ def _mixed(curves: Damped, tau: float, slopes: Iterable[tuple[float, float]]) ->
 
 
 class AdamStep(SignStep):
-    """-lambda g/(|g| + epsilon), for the roles that have an epsilon."""
+    """-lambda g/(|g| + epsilon), for the roles that have an epsilon; ``rows`` are the error signals it is taken at."""
+
+    def __init__(self, recipe: Recipe, width: int, depth: int, classes: int = 10, rows: Rows | None = None) -> None:
+        super().__init__(recipe, width, depth, classes)
+        self.rows = rows
+
+    @cached_property
+    def _groups(self) -> tuple[AdamStep, ...]:
+        """The same at every group of error signals."""
+        logit = math.sqrt(self.gradient[-1] * self.width * self.stream[-1])
+        entries = error_entries(self.classes, float(f"{logit:.3g}") if logit > FLAT else 0)
+        return tuple(AdamStep(self.recipe, self.width, self.depth, self.classes, rows) for rows in entries)
+
+    def mean_square(self, observable: Observable) -> float:
+        """The mean square of an observable over coordinates, initializations and error signals."""
+        if self.rows is not None or not self.recipe.damped or not observable.reads_error:
+            return super().mean_square(observable)
+        return math.fsum(each.mean_square(observable) for each in self._groups) / len(self._groups)
 
     @property
     def even(self) -> bool:
@@ -66,7 +95,8 @@ class AdamStep(SignStep):
     @cached_property
     def chi(self) -> float:
         """The root mean square of the error signal's size."""
-        return math.sqrt(Propagation.error(self))
+        rows = self.rows or ()
+        return math.sqrt(math.fsum(size_of(row) ** 2 for row in rows) / len(rows)) if rows else 0
 
     def tau(self, role: str, gradient: float, size: float) -> float | None:
         """Epsilon over an entry m chi |x| E|z| of the gradient; None of a role that has no epsilon."""
@@ -103,15 +133,14 @@ class AdamStep(SignStep):
         power = self.recipe.role("readout").epsilon
         if power is None:
             return super().output_square(hidden, readout)
-        logit = math.sqrt(self.gradient[-1] * self.width * self.stream[-1])
-        rows = error_entries(self.classes, float(f"{logit:.3g}") if logit > FLAT else 0)
-        seen = self.multiplier["readout"] * self.size_of_stream()
+        rows, seen = self.rows or (), self.multiplier["readout"] * self.size_of_stream()
         curve, at = damped("linear", 1).one, power.at(self.width, self.depth)
         between = known = float(0)
         for row in rows:
             steps = [_step(curve, at, seen * chi) for chi in row]
-            size = math.sqrt(math.fsum(chi * chi for chi in row))
-            between += math.fsum(chi * step for chi, step in zip(row, steps, strict=True)) / size / len(rows)
+            if any(steps):
+                size = size_of(row)
+                between += math.fsum(chi / size * step for chi, step in zip(row, steps, strict=True)) / len(rows)
             known += math.fsum(step * step for step in steps) / self.classes / len(rows)
         return (hidden**2 + 2 * hidden * readout * between) / self.classes + readout**2 * known
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 
-from powercount.derivations.adam import STEPS, error_entries
+from powercount.derivations.adam import STEPS, error_entries, size_of
 from powercount.derivations.epsilon import damped as curves_of
+from powercount.derivations.moments import softmax_error
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import DAMPED, OPTIMIZERS, Optimizer, Power, QuestionError, observables
 from powercount.derivations.translate import translated, with_epsilon
@@ -89,6 +91,7 @@ def test_values_without_a_free_parameter(name, layers, activation, by):
             for each, squares in at_initialization(Ensemble(recipe, WIDTH, DEPTH, draws), asked).items():
                 found[each].append(squares.numpy())
     exact = STEPS["adam"](recipe, WIDTH, DEPTH)
+    assert len(asked) == 4 * layers + 7
     for each in asked:
         relative = np.concatenate(found[each]) / exact.mean_square(each)
         noise = relative.std(ddof=1) / math.sqrt(len(relative))
@@ -120,9 +123,13 @@ def test_real_steps_have_the_epsilon_of_every_role():
 
 
 def test_the_error_signal_of_vanishing_logits_is_that_of_no_logits():
-    """One row, .9 of the label and .1 of the others; of logits of size one as many rows as are drawn."""
-    assert error_entries(10, 0) == (pytest.approx((0.9, *[0.1] * 9)),)
-    assert len(error_entries(10, 1.0)) > 100
+    """One row, .9 of the label and .1 of the others; of logits of size one groups of like size and the exact square."""
+    assert error_entries(10, 0) == ((pytest.approx((0.9, *[0.1] * 9)),),)
+    groups = error_entries(10, 1.0)
+    squares = [[size_of(row) ** 2 for row in rows] for rows in groups]
+    assert len(groups) == 8
+    assert all(max(one) <= min(other) for one, other in pairwise(squares))
+    assert np.mean(squares) == pytest.approx(softmax_error(10, 1.0), rel=0.03)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
