@@ -149,7 +149,13 @@ def recipe_from(text: str, place: str = "recipe") -> Recipe:
         raise RecipeFileError(f"[{hidden[0]}] but layers = {layers}: drop it, or raise layers")
     if extra:
         raise RecipeFileError(f"unknown entry {_shown(extra[0])} in {place}; it may have: {', '.join(known)}")
-    optimizer = _checked(source.get("optimizer", {}), "optimizer", ("name", "loss"))
+    optimizer = source.get("optimizer", {})
+    if isinstance(optimizer, dict) and "clip" in optimizer:
+        raise RecipeFileError(
+            f"clip in [optimizer] of {place}: what clipping by the norm of the whole gradient does to a rate is not "
+            "derived; leave it out"
+        )
+    optimizer = _checked(optimizer, "optimizer", ("name", "loss"))
     branch = _table(source, "branch", "branch", ("depth",))
     return Recipe(
         name=_text(source, "name", "name", printable(place)[-LONGEST_NAME:]),

@@ -16,7 +16,7 @@ import pytest
 
 from powercount.derivations.named import NAMED, named_recipe
 from powercount.derivations.recipe import AXES, KINDS, OPTIONAL, Optimizer
-from powercount.derivations.translate import translated, with_decay
+from powercount.derivations.translate import translated, with_decay, with_epsilon
 from powercount.recipes import default_sweep, verify_axis
 
 README = Path(__file__).parents[2] / "README.md"
@@ -37,9 +37,9 @@ def pytest_generate_tests(metafunc):
         plain = Optimizer()
         others = (Optimizer(loss="mse"), Optimizer(name="adam"), Optimizer(name="muon")) if night else ()
         metafunc.parametrize("optimizer", (plain, *others), ids=lambda each: f"{each.name}-{each.loss}")
-    if "decaying" in metafunc.fixturenames:
+    if "optional" in metafunc.fixturenames:
         cases = [(name, KINDS) for name in NAMED] if night else [("depth-mup", OPTIONAL)]
-        metafunc.parametrize("decaying", [cases])
+        metafunc.parametrize("optional", [cases])
     if "real_kills" in metafunc.fixturenames:
         metafunc.parametrize("real_kills", [200 if night else 3])
 
@@ -79,15 +79,15 @@ def test_every_moved_power_is_contradicted(name, optimizer, bench_of, powercount
     assert f"| `{name}` | {cells[0]} | {cells[1]} |" in README.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("steps_by", ["adamw", "sgd"])
-def test_every_moved_power_of_weight_decay_is_contradicted(steps_by, decaying, bench_of, powercount_laws):
-    """Four roles on both axes: each contradicts the claim about what decay does, and so does every other power."""
-    for name, kinds in decaying:
-        against = with_decay(translated(named_recipe(name), steps_by))
+@pytest.mark.parametrize(("steps_by", "option"), [("adamw", with_decay), ("sgd", with_decay), ("adam", with_epsilon)])
+def test_every_moved_power_of_decay_and_epsilon_is_contradicted(steps_by, option, optional, bench_of, powercount_laws):
+    """Four roles on both axes, epsilon at the size of its entries; in a night every power of every recipe with it."""
+    for name, kinds in optional:
+        against = option(translated(named_recipe(name), steps_by))
         tried, survivors = table(against, bench_of, kinds)
         lost = Counter(size for size, _ in survivors)
         powercount_laws.note(
-            f"{name}, {steps_by}, decay",
+            f"{name}, {steps_by}, {option.__name__}",
             ", ".join(f"+-{size}: {tried[size] - lost[size]} of {tried[size]} contradicted" for size in sorted(tried)),
         )
         assert set(tried.values()) == {16 if kinds == OPTIONAL else 66}

@@ -24,6 +24,7 @@ from powercount.derivations.translate import translated, with_epsilon
 from powercount.empirical.data import FEATURES, draw
 from powercount.empirical.dynamics.rate_training import RateRun, TransferError
 from powercount.empirical.ensemble import Ensemble, draw_ensemble
+from powercount.empirical.nets import drawn, member_squares
 from powercount.empirical.network import build
 from powercount.empirical.observables import at_initialization
 from powercount.empirical.optimizers import MOMENTUM
@@ -302,3 +303,21 @@ def test_a_sum_that_hides_its_rival_is_measured_on_wider_nets():
         room = [values.distance_to_rival(derive(recipe, each), RIVAL) - 4 * values.error(each) for each in asked]
         assert len(room) == 2
         assert all((each > 0) == told for each in room)
+
+
+@pytest.mark.parametrize("alike", [("signsgd", "lion", "adam", "adamw"), ("sgd", "sgd-momentum")], ids="-".join)
+def test_optimizers_of_one_rule_are_one_to_the_last_bit(alike):
+    """Their first steps, and what is expected of them, are the same numbers: what holds for one holds for all."""
+    sweep, asked = default_sweep(named_recipe("mup"), "width"), observables(2)
+    sweep, found = replace(sweep, sizes=(8, 16, 32)), []
+    for name in alike:
+        recipe = named_recipe("depth-mup", activation="tanh", optimizer=Optimizer(name=name))
+        squares = member_squares(recipe, asked, sweep, drawn(recipe, sweep, range(2)))
+        values = FiniteSize.of(recipe, sweep)
+        found.append([(squares[each].tolist(), values.log_sizes(each)) for each in asked if each.is_change])
+        assert (
+            translated(named_recipe("sp"), name).parametrization
+            == translated(named_recipe("sp"), alike[0]).parametrization
+        )
+    assert len(found[0]) == 16
+    assert all(str(each) == str(found[0]) for each in found)  # as text: none is none

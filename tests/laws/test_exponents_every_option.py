@@ -80,6 +80,8 @@ def every_option():
             for optimizer in ("adam", "muon"):
                 yield Option(name, layers, activation, axis, optimizer=optimizer)
                 yield Option(name, layers, activation, axis, optimizer=optimizer, loss="mse")
+    for name, axis, optimizer in itertools.product(NAMED, AXES, ("adam", "muon", "nesterov")):
+        yield Option(name, 2, "relu", axis, optimizer=optimizer, steps=3)
     for name, axis, activation in itertools.product(("sp", "completep"), AXES, ("relu", "gelu", "silu")):
         for layers in (6, 7, 8):
             yield Option(name, layers, activation, axis)
