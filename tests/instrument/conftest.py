@@ -7,7 +7,7 @@ import pytest
 
 from powercount.decide import CONFIDENCE
 from powercount.derivations.predict import derive
-from powercount.derivations.recipe import Observable, observables
+from powercount.derivations.recipe import Observable, observables_of
 from powercount.empirical.design import Sweep
 from powercount.empirical.ensemble import draw_ensemble
 from powercount.empirical.fit import fit_slope
@@ -32,7 +32,7 @@ class Bench:
         self.sweep = wide if axis == "width" else GROWTH if grows else DEPTH
         self.draws = self.drawn(seed=seed, data="digits")
         self.values = FiniteSize.of(against, self.sweep)
-        self.predictions = {each: derive(against, each) for each in observables(against.block.layers)}
+        self.predictions = {each: derive(against, each) for each in observables_of(against)}
 
     def drawn(self, *, seed, data):
         """Members of the sweep, drawn from a seed of the test's own."""

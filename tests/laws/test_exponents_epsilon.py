@@ -36,7 +36,7 @@ def adam(name, shift=0, axis="width", **block):
     [
         ("completep", 0, {}),
         ("mup", -HALF, {"activation": "tanh"}),
-        ("sp", HALF, {"layers": 3}),
+        ("sp", HALF, {}),
         ("depth-mup", 0, {"layers": 1, "activation": "gelu"}),
     ],
 )
