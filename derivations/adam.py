@@ -69,6 +69,8 @@ class AdamStep(SignStep):
     def __init__(self, recipe: Recipe, width: int, depth: int, classes: int = 10, rows: Rows | None = None) -> None:
         super().__init__(recipe, width, depth, classes)
         self.rows = rows
+        powers = {name: role.epsilon for name, role in recipe.parametrization.roles()}
+        self.epsilon = {name: power.at(width, depth) for name, power in powers.items() if power is not None}
 
     @cached_property
     def _groups(self) -> tuple[AdamStep, ...]:
@@ -100,18 +102,17 @@ class AdamStep(SignStep):
 
     def tau(self, role: str, gradient: float, size: float) -> float | None:
         """Epsilon over an entry m chi |x| E|z| of the gradient; None of a role that has no epsilon."""
-        power = self.recipe.role(role).epsilon
-        if power is None:
+        if role not in self.epsilon:
             return None
         entry = self.multiplier[role] * gradient * size
-        return power.at(self.width, self.depth) / entry if entry > 0 else math.inf
+        return self.epsilon[role] / entry if entry > 0 else math.inf
 
     def response(self, index: int, j: int) -> Response:
         """How the step of a block's layer answers its signal."""
-        tau = self.tau(self.hidden[j - 1], self.chi * self.signal(index, j), self.size(index, j))
-        if tau is None:
-            return super().response(index, j)
         if (index, j) not in self._responses:
+            tau = self.tau(self.hidden[j - 1], self.chi * self.signal(index, j), self.size(index, j))
+            if tau is None:
+                return super().response(index, j)
             fed = self._before(index, j)
             curves = damped("linear", 1) if fed is None else damped(self.activation, fed)
             last = j == self.layers
@@ -130,11 +131,10 @@ class AdamStep(SignStep):
 
     def output_square(self, hidden: float, readout: float) -> float:
         """One along chi/|chi|, one along sgn(chi) B."""
-        power = self.recipe.role("readout").epsilon
-        if power is None:
+        if "readout" not in self.epsilon:
             return super().output_square(hidden, readout)
         rows, seen = self.rows or (), self.multiplier["readout"] * self.size_of_stream()
-        curve, at = damped("linear", 1).one, power.at(self.width, self.depth)
+        curve, at = damped("linear", 1).one, self.epsilon["readout"]
         between = known = float(0)
         for row in rows:
             steps = [_step(curve, at, seen * chi) for chi in row]
