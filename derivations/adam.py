@@ -23,8 +23,9 @@ from powercount.derivations.moments import slopes_of
 from powercount.derivations.normalised import FLATNESS, INPUTS, Normalised, PolarStep, Response, SignStep
 from powercount.derivations.recipe import Observable, Recipe
 
-LOGITS: Final = 256  # draws of Gaussian logits, the same for every size
-GROUPS: Final = 8  # of like |chi|
+LOGITS: Final = 64  # draws of Gaussian logits, the same for every size
+GROUPS: Final = 8  # of like |chi|, where logits are larger than NARROW
+NARROW: Final = 1 / 2
 FLAT: Final = 1 / 1000  # logits below it leave the softmax uniform
 ENTRY: Final = 2 / (math.pi * FLATNESS)  # of an input, so that far above the gradient |x|^2 = d is met exactly
 EVEN: Final = 4  # times the eighth of the unevenness that is declared where it is taken along
@@ -46,9 +47,10 @@ def error_entries(classes: int, std: float) -> tuple[Rows, ...]:
         logits = [std * draw.gauss(0, 1) for _ in range(classes)]
         top = max(logits)
         sizes = [math.exp(each - top) for each in logits]
-        rows.append(tuple(abs(size / math.fsum(sizes) - (c == 0)) for c, size in enumerate(sizes)))
+        others = [size / math.fsum(sizes) for size in sizes[1:]]
+        rows.append((math.fsum(others), *others))
     rows.sort(key=size_of)
-    each = max(1, len(rows) // GROUPS)
+    each = len(rows) // GROUPS if std > NARROW else len(rows)
     return tuple(tuple(rows[first : first + each]) for first in range(0, len(rows), each))
 
 
@@ -87,12 +89,12 @@ class AdamStep(SignStep):
 
     @property
     def even(self) -> bool:
-        """Whether one-layer blocks are taken as even: where a role has an epsilon."""
-        return self.layers > 1 or bool(self.recipe.damped)
+        """Whether one-layer blocks are taken as even: where input or hidden matrices have an epsilon."""
+        return self.layers > 1 or any(role != "readout" for role in self.epsilon)
 
     def uneven(self) -> float:
         """How unevenly gradients are spread over coordinates, as far as that is left out."""
-        return super().uneven() * (EVEN if self.recipe.damped else 1)
+        return super().uneven() * (EVEN if self.even else 1)
 
     @cached_property
     def chi(self) -> float:
@@ -113,6 +115,8 @@ class AdamStep(SignStep):
             tau = self.tau(self.hidden[j - 1], self.chi * self.signal(index, j), self.size(index, j))
             if tau is None:
                 return super().response(index, j)
+            if tau == math.inf:  # no gradient comes in
+                return Response(along=0, cubed=0, square=0, rest=0, whole=0)
             fed = self._before(index, j)
             curves = damped("linear", 1) if fed is None else damped(self.activation, fed)
             last = j == self.layers
@@ -129,10 +133,9 @@ class AdamStep(SignStep):
         tau = self.tau("input", self.chi * math.sqrt(self.gradient[0]), ENTRY / math.sqrt(INPUTS))
         return super().response_of_input() if tau is None else _mixed(damped("linear", 1), tau, ((1, 1),))
 
-    def output_square(self, hidden: float, readout: float) -> float:
-        """One along chi/|chi|, one along sgn(chi) B."""
-        if "readout" not in self.epsilon:
-            return super().output_square(hidden, readout)
+    @cached_property
+    def _at_entries(self) -> tuple[float, float]:
+        """E sum |chi_c| B/|chi| and the mean of B^2 over the classes."""
         rows, seen = self.rows or (), self.multiplier["readout"] * self.size_of_stream()
         curve, at = damped("linear", 1).one, self.epsilon["readout"]
         between = known = float(0)
@@ -142,6 +145,13 @@ class AdamStep(SignStep):
                 size = size_of(row)
                 between += math.fsum(chi / size * step for chi, step in zip(row, steps, strict=True)) / len(rows)
             known += math.fsum(step * step for step in steps) / self.classes / len(rows)
+        return between, known
+
+    def output_square(self, hidden: float, readout: float) -> float:
+        """One along chi/|chi|, one along sgn(chi) B."""
+        if "readout" not in self.epsilon:
+            return super().output_square(hidden, readout)
+        between, known = self._at_entries
         return (hidden**2 + 2 * hidden * readout * between) / self.classes + readout**2 * known
 
 

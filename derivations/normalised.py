@@ -51,6 +51,9 @@ class Response:
     whole: float
 
 
+LINEAR: Final = Response(along=1, cubed=1, square=1, rest=0, whole=1)
+
+
 class Normalised(InfiniteWidth):
     """Values per unit chi; a subclass says what a step is."""
 
@@ -227,7 +230,7 @@ class PolarStep(Normalised):
     def response(self, index: int, j: int) -> Response:
         """w x over its own size: linear in x."""
         if j == self.layers:
-            return self.response_of_input()
+            return LINEAR
         slope = self.blocks[index].slopes[j]
         square, fourth = slope.slope_square, slope.slope_fourth
         size = math.sqrt(square)
@@ -237,11 +240,14 @@ class PolarStep(Normalised):
 
     def response_of_input(self) -> Response:
         """x over its own size."""
-        return Response(along=1, cubed=1, square=1, rest=0, whole=1)
+        return LINEAR
 
     def output_square(self, hidden: float, readout: float) -> float:
         """Both along chi/|chi|."""
         return (hidden + readout) ** 2 / self.classes
+
+
+SIGN_OF_GAUSSIAN: Final = Response(along=COHERENT, cubed=COHERENT, square=COHERENT**2, rest=1 - COHERENT**2, whole=1)
 
 
 class SignStep(Normalised):
@@ -324,7 +330,7 @@ class SignStep(Normalised):
     def response(self, index: int, j: int) -> Response:
         """sgn(w x): of relu half of the coordinates below the last layer, where phi' is zero so is the gradient."""
         if j == self.layers:
-            return self.response_of_input()
+            return SIGN_OF_GAUSSIAN
         at = absolute_moments(self.activation, self.blocks[index].preactivations[j - 1])
         square = self.blocks[index].slopes[j].slope_square
         return Response(
@@ -337,7 +343,7 @@ class SignStep(Normalised):
 
     def response_of_input(self) -> Response:
         """The sign of a Gaussian."""
-        return Response(along=COHERENT, cubed=COHERENT, square=COHERENT**2, rest=1 - COHERENT**2, whole=1)
+        return SIGN_OF_GAUSSIAN
 
     def own_update(self, index: int, j: int) -> float:
         """E (m_j dW_j z_j)^2 at one block, with the fluctuation of |z_j|_1 to order 1/n."""

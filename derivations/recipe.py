@@ -26,8 +26,8 @@ from typing import Final, Literal
 
 ACTIVATIONS: Final = ("linear", "relu", "abs", "erf", "tanh", "gelu", "silu")
 OPTIMIZERS: Final = ("sgd", "sgd-momentum", "nesterov", "signsgd", "lion", "adam", "adamw", "muon")
-# Of the others decay is added to the gradient before its sign is taken, and is no decay of its own.
 DAMPED: Final = ("adam", "adamw")  # those that divide by |g| + epsilon
+# Of the others decay is added to the gradient before its sign is taken, and is no decay of its own.
 DECAYING: Final = ("sgd", "sgd-momentum", "nesterov", "lion", "adamw", "muon")
 LOSSES: Final = ("cross-entropy", "mse")
 MOST_LAYERS: Final = 8

@@ -18,6 +18,10 @@ from powercount.empirical.design import SweepError
 LIFTED: Final = 3.4445**-5
 
 
+class TurnedError(SweepError):
+    """Gradients of different steps point in different directions: a smaller rate may mend it."""
+
+
 class Descent(torch.optim.Optimizer):
     """A step of every parameter along minus its rate times ``direction``."""
 
@@ -74,7 +78,7 @@ class PolarDescent(Descent):
 
 
 def polar_of_rank_one(matrices: Tensor) -> Tensor:
-    """The leading pair u v^T of singular vectors, zero for zero; ``SweepError`` where another value is above LIFTED.
+    """The leading pair u v^T of singular vectors, zero for zero; ``TurnedError`` where another value is above LIFTED.
 
     From the largest row, two rounds of power iteration: the square of a ratio below LIFTED, squared again.
     """
@@ -90,9 +94,9 @@ def polar_of_rank_one(matrices: Tensor) -> Tensor:
     right = right / size.clamp_min(torch.finfo(right.dtype).tiny)
     rest = scaled.square().sum(dim=(-2, -1), keepdim=True) - size.square()
     if bool((rest > (LIFTED * size).square() + 1e-12 * size.square()).any()):
-        raise SweepError(
-            "optimizer 'muon': at this rate gradients of different steps point in different directions, and a sum of "
-            "them has no polar factor that a first step has; use fewer --steps"
+        raise TurnedError(
+            "optimizer 'muon': gradients of different steps point in different directions, as they do where a kink is "
+            "crossed, and their sum has another polar factor than a first step; use fewer --steps, or no kink"
         )
     found: Tensor = left @ right.mT
     return found

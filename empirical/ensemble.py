@@ -193,6 +193,10 @@ class Ensemble:
         """dloss/df of each example up to a positive factor, shape (S, C, B)."""
         return self._loss.direction(output, one_hot(self.labels, output.dtype))
 
+    def sizes(self, output: Tensor) -> Tensor:
+        """What ``direction`` is multiplied by to be dloss/df, shape (S, 1, B)."""
+        return self._loss.size(output, one_hot(self.labels, output.dtype))
+
     def loss(self, output: Tensor) -> Tensor:
         """The mean loss over the batch of each member, shape (S,)."""
         return self._loss.value(output, one_hot(self.labels, output.dtype))

@@ -23,13 +23,17 @@ from powercount.empirical.data import CLASSES
 class Loss:
     """``value(output, targets)`` of shape (S,), ``error(output, targets)`` and its ``direction`` of shape (S, C, B).
 
-    The direction is the error signal up to a positive factor of each example, of order one, and loses no sign: where
-    the softmax is all but certain the signal itself is rounded to zero.
+    The direction is the error signal over its ``size`` (S, 1, B), of order one, and loses no sign: where the softmax is
+    all but certain the signal itself is rounded to zero.
     """
 
     value: Callable[[Tensor, Tensor], Tensor]
     error: Callable[[Tensor, Tensor], Tensor]
     direction: Callable[[Tensor, Tensor], Tensor]
+    size: Callable[[Tensor, Tensor], Tensor]
+
+
+SMALLEST: Final = 1e-37  # a float32 number, whose square is a float64: Adam squares what it is handed
 
 
 def one_hot(labels: Tensor, dtype: torch.dtype) -> Tensor:
@@ -40,24 +44,35 @@ def one_hot(labels: Tensor, dtype: torch.dtype) -> Tensor:
 def _direction_of_softmax(output: Tensor, targets: Tensor) -> Tensor:
     """p - e_y over 1 - p_y: the softmax of the other classes, and -1."""
     others = torch.softmax(output.masked_fill(targets > 0, -torch.inf), dim=1)
-    smallest = torch.finfo(output.dtype).tiny
-    return torch.where(targets > 0, -torch.ones_like(output), others.clamp_min(smallest))
+    return torch.where(targets > 0, -torch.ones_like(output), others.clamp_min(SMALLEST))
+
+
+def _size_of_softmax(output: Tensor, targets: Tensor) -> Tensor:
+    """1 - p_y, with all its digits where p_y is all but one."""
+    return -torch.expm1((torch.log_softmax(output, dim=1) * targets).sum(dim=1, keepdim=True))
+
+
+def _one(output: Tensor, targets: Tensor) -> Tensor:
+    return torch.ones_like(output[:, :1])
 
 
 CROSS_ENTROPY: Final = Loss(
     value=lambda output, targets: functional.cross_entropy(output, targets, reduction="none").mean(dim=1),
     error=lambda output, targets: torch.softmax(output, dim=1) - targets,
     direction=_direction_of_softmax,
+    size=_size_of_softmax,
 )
 LOGISTIC: Final = Loss(
     value=lambda output, targets: functional.softplus(-output * targets).sum(dim=1).mean(dim=1),
     error=lambda output, targets: -targets * torch.sigmoid(-output * targets),
     direction=lambda _, targets: -targets,
+    size=lambda output, targets: torch.sigmoid(-output * targets),
 )
 MSE: Final = Loss(
     value=lambda output, targets: 0.5 * (output - targets).square().sum(dim=1).mean(dim=1),
     error=lambda output, targets: output - targets,
     direction=lambda output, targets: output - targets,
+    size=_one,
 )
 
 

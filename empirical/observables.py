@@ -152,14 +152,18 @@ def at_initialization(ensemble: Ensemble, asked: Iterable[Observable]) -> dict[O
     rule, needed = rule_of(ensemble.recipe.optimizer.name), Needed.by(asked, ensemble)
     derived = needed.label or needed.lowest < ensemble.depth
     passed = ensemble.forward(slopes=derived or bool(needed.decaying))
-    error = (ensemble.error if rule.sees_size or ensemble.epsilon else ensemble.direction)(passed.output)
+    error = ensemble.error(passed.output) if rule.sees_size else ensemble.direction(passed.output)
+    of_output = error  # what the readout's own step is made from
+    if ensemble.epsilon:
+        error = error * ensemble.sizes(passed.output)
+        of_output = error if "readout" in ensemble.epsilon else of_output
 
     def made(role: str, delta: Tensor, z: Tensor) -> Tensor:
         if role in ensemble.epsilon:
             return damped(ensemble.rate[role], ensemble.multiplier[role], delta, z, ensemble.epsilon[role])
         return rule.own(ensemble.rate[role], ensemble.multiplier[role], delta, z)
 
-    of_readout = made("readout", error, passed.end)
+    of_readout = made("readout", of_output, passed.end)
     values: dict[Named, Tensor] = {
         ("stream", None): passed.end,
         ("branch-sum", None): passed.branch_sum,

@@ -67,10 +67,12 @@ def _watched(
         optimizer.zero_grad()
         with torch.enable_grad():
             output = ensemble.forward(weights).output
-            if of_loss or rule.sees_size or ensemble.epsilon:
+            if of_loss or rule.sees_size:
                 torch.autograd.backward(ensemble.loss(output).sum())
             else:
-                torch.autograd.backward(output, ensemble.direction(output.detach()))
+                known = output.detach()
+                size = ensemble.sizes(known) if ensemble.epsilon else 1.0
+                torch.autograd.backward(output, ensemble.direction(known) * size)
         for role in roles:
             for w in weights[role]:
                 if w.grad is not None:

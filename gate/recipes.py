@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from typing import Final
@@ -22,6 +23,7 @@ from powercount.derivations.momentum import reach
 from powercount.derivations.next_order import NextOrder
 from powercount.derivations.predict import Prediction, derive, learns_readout, zero_roles
 from powercount.derivations.recipe import AXES, Axis, Observable, QuestionError, Recipe, check_powers, observables_of
+from powercount.empirical.descent import TurnedError
 from powercount.empirical.design import EXAMPLES, FEWEST_SIZES, Sweep, SweepError
 from powercount.empirical.fit import seen
 from powercount.empirical.grow import Progress
@@ -159,16 +161,23 @@ def check_gentle(recipe: Recipe, asked: Sequence[Observable], sweep: Sweep) -> S
     sizes = sorted(set(sweep.sizes))
     ends = replace(sweep, sizes=(sizes[0], sizes[len(sizes) // 2], sizes[-1]))
     draws = drawn(recipe, sweep, range(TRIED))
-    whole = member_squares(recipe, asked, ends, draws)
+
+    def changes(at: Sweep) -> dict[Observable, NDArray[np.float64]] | None:
+        with suppress(TurnedError):
+            return member_squares(recipe, asked, at, draws)
+        return None
+
+    whole = changes(ends)
     for _ in range(HALVINGS):
-        half = member_squares(recipe, asked, slower(ends, 2), draws)
-        off = max((_misfit(whole[each], half[each]) for each in asked if each.is_change), default=0.0)
+        half, off = changes(slower(ends, 2)), math.inf
+        if whole is not None and half is not None:
+            off = max((_misfit(whole[each], half[each]) for each in asked if each.is_change), default=0.0)
         if off <= HALVED:
             return replace(sweep, rate=ends.rate, alone=ends.alone)
         ends, whole = slower(ends, 2), half
     raise SweepError(
-        f"{recipe.name}: after {HALVINGS} halvings of the rate its changes are still off by {off:.0%} from being "
-        "proportional to it; use --steps 0"
+        f"{recipe.name}: after {HALVINGS} halvings of the rate its changes are still off by "
+        f"{'more than can be told' if off == math.inf else f'{off:.0%}'} from being proportional to it; use --steps 0"
     )
 
 

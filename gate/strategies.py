@@ -70,6 +70,11 @@ def quarters(low: int, high: int) -> st.SearchStrategy[Fraction]:
     return st.integers(min_value=low, max_value=high).map(lambda count: Fraction(count, 4))
 
 
+def powers(low: int, high: int) -> st.SearchStrategy[Power]:
+    """Both powers of a factor, multiples of 1/4."""
+    return st.builds(Power, width=quarters(low, high), depth=quarters(low, high))
+
+
 @st.composite
 def drawn_recipes(draw: st.DrawFn, axis: Axis, most_layers: int = MOST_LAYERS) -> Recipe:
     """A recipe with free powers of n and L, stable at initialization along ``axis``."""
@@ -82,7 +87,7 @@ def drawn_recipes(draw: st.DrawFn, axis: Axis, most_layers: int = MOST_LAYERS) -
     seen = 1 if optimizer.name in STEPS_OF_A_SIZE else 2
     decays = optimizer.name in DECAYING and draw(st.sampled_from((False, False, True)))
     adam = optimizer.name in DAMPED and optimizer.loss == "cross-entropy"
-    damps = adam and draw(st.booleans())
+    damps, some = adam and draw(st.booleans()), st.sampled_from((True, True, False))  # not of every role
     base = named_recipe("depth-mup", layers=layers, activation=activation)
     sizes = quarters(-2, 0 if activation in SATURATING else 2)
     free = quarters(-3, 3)
@@ -107,8 +112,8 @@ def drawn_recipes(draw: st.DrawFn, axis: Axis, most_layers: int = MOST_LAYERS) -
             init_std=replace(old.init_std, **{axis: gain - multiplier}),
             multiplier=replace(old.multiplier, **{axis: multiplier}),
             learning_rate=replace(old.learning_rate, **{axis: draw(free)}),
-            weight_decay=Power(width=draw(quarters(-2, 2)), depth=draw(quarters(-2, 2))) if decays else None,
-            epsilon=Power(width=draw(quarters(-8, 0)), depth=draw(quarters(-4, 2))) if damps else None,
+            weight_decay=draw(powers(-2, 2)) if decays and draw(some) else None,
+            epsilon=draw(powers(-6, 0)) if damps and draw(some) else None,
         )
         assert here.init_std is not None
         return Role(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -14,7 +15,7 @@ from powercount.derivations.adam import STEPS, error_entries, size_of
 from powercount.derivations.epsilon import damped as curves_of
 from powercount.derivations.moments import softmax_error
 from powercount.derivations.named import named_recipe
-from powercount.derivations.recipe import DAMPED, OPTIMIZERS, Optimizer, Power, QuestionError, observables
+from powercount.derivations.recipe import DAMPED, OPTIMIZERS, Observable, Optimizer, Power, QuestionError, observables
 from powercount.derivations.translate import translated, with_epsilon
 from powercount.door.recipe_file import recipe_from, recipe_text
 from powercount.empirical.design import Sweep
@@ -22,7 +23,7 @@ from powercount.empirical.ensemble import Ensemble, draw_ensemble
 from powercount.empirical.nets import drawn, member_squares
 from powercount.empirical.observables import at_initialization
 from powercount.empirical.optimizers import damped
-from powercount.recipes import gentle
+from powercount.recipes import gentle, verify_axis
 
 WIDTH, DEPTH = 192, 6
 AROUND = (Fraction(-1), Fraction(0), Fraction(1, 2))  # of n on epsilon: tau near .01, 2 and 30
@@ -125,11 +126,12 @@ def test_real_steps_have_the_epsilon_of_every_role():
 def test_the_error_signal_of_vanishing_logits_is_that_of_no_logits():
     """One row, .9 of the label and .1 of the others; of logits of size one groups of like size and the exact square."""
     assert error_entries(10, 0) == ((pytest.approx((0.9, *[0.1] * 9)),),)
+    assert len(error_entries(10, 0.1)) == 1
     groups = error_entries(10, 1.0)
     squares = [[size_of(row) ** 2 for row in rows] for rows in groups]
     assert len(groups) == 8
     assert all(max(one) <= min(other) for one, other in pairwise(squares))
-    assert np.mean(squares) == pytest.approx(softmax_error(10, 1.0), rel=0.03)
+    assert np.mean(squares) == pytest.approx(softmax_error(10, 1.0), rel=0.05)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -152,3 +154,75 @@ def test_epsilon_is_optional_in_a_file():
     recipe = with_epsilon(plain)
     assert recipe_from(recipe_text(recipe)) == recipe
     assert recipe.role("hidden2").epsilon == Power(width=Fraction(-1))
+
+
+def only(recipe, *roles):
+    """The recipe with the epsilons of those roles alone."""
+    made = recipe.parametrization
+    for name, role in recipe.parametrization.roles():
+        made = made.with_role(name, role if name in roles else replace(role, epsilon=None))
+    return replace(recipe, parametrization=made)
+
+
+@pytest.mark.parametrize("roles", [("input",), ("hidden1",), ("hidden2",), ("readout",)], ids=str)
+def test_an_epsilon_damps_its_own_role_alone(roles):
+    """Far above the entries of one role its own update falls; those of all others are the sign's, on both sides."""
+    plain = translated(named_recipe("completep", activation="erf"), "adam")
+    far = only(shifted(with_epsilon(plain), Fraction(1)), *roles)
+    asked = [each for each in observables(2) if each.quantity == "own-update"]
+    draws = draw_ensemble(seed=1, members=range(4), width=64, depth=4, layers=2, data="gaussian", examples=2)
+    with torch.no_grad():
+        seen, signs = (at_initialization(Ensemble(each, 64, 4, draws), asked) for each in (far, plain))
+    exact, of_signs = (STEPS["adam"](each, 64, 4) for each in (far, plain))
+    for each in asked:
+        if each.role in roles:
+            assert (seen[each] < 0.01 * signs[each]).all()
+            assert exact.mean_square(each) < 0.01 * of_signs.mean_square(each)
+        else:
+            torch.testing.assert_close(seen[each], signs[each])
+            assert exact.mean_square(each) == pytest.approx(of_signs.mean_square(each), rel=1e-9)
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+@pytest.mark.parametrize("damped_role", [None, "hidden1"])
+def test_a_certain_softmax_loses_no_sign_beside_an_epsilon(damped_role, steps):
+    """Logits of hundreds: the readout has no epsilon and moves by every sign, at one step and at a real one."""
+    recipe = translated(named_recipe("mup", activation="tanh"), "adam").shifted(
+        "readout", "multiplier", "width", Fraction(3)
+    )
+    if damped_role:
+        recipe = only(with_epsilon(recipe), damped_role)
+    sweep = Sweep(axis="width", sizes=(16, 32, 64), fixed=2, seeds=32, steps=steps, examples=1 if steps else 4)
+    asked = [Observable(quantity="own-update", role=role) for role in ("readout", "hidden2")]
+    for verdict in verify_axis(recipe, "width", asked=asked, sweep=sweep):
+        assert verdict.outcome != "CONTRADICTS", verdict.story()
+        assert abs(verdict.measurement.slope - verdict.expected) < 0.1
+
+
+def test_the_readouts_signs_are_those_without_an_epsilon_elsewhere():
+    """Logits of thousands, float32: the readout moves by the same signs whether or not hidden1 has an epsilon."""
+    plain = translated(named_recipe("mup", activation="tanh"), "adam").shifted(
+        "readout", "multiplier", "width", Fraction(4)
+    )
+    own = Observable(quantity="own-update", role="readout")
+    draws = draw_ensemble(seed=1, members=range(8), width=32, depth=2, layers=2, data="gaussian", examples=8)
+    with torch.no_grad():
+        beside, signs = (
+            at_initialization(Ensemble(each, 32, 2, draws), [own])[own]
+            for each in (only(with_epsilon(plain), "hidden1"), plain)
+        )
+    torch.testing.assert_close(beside, signs)
+
+
+@pytest.mark.parametrize("activation", ["relu", "erf", "gelu"])
+@pytest.mark.parametrize("zero", ["input", "hidden1", "hidden2", "readout"])
+def test_zero_starts_beside_an_epsilon(zero, activation):
+    """What gets no gradient does not move, whatever its epsilon, and what is fed zeros is no crash."""
+    recipe = with_epsilon(translated(named_recipe("mup", activation=activation), "adam"))
+    role = replace(recipe.role(zero), init_std=None)
+    recipe = replace(recipe, parametrization=recipe.parametrization.with_role(zero, role))
+    sweep = Sweep(axis="width", sizes=(8, 16, 32), fixed=2, seeds=8, most_seeds=8)
+    verdicts = verify_axis(recipe, "width", sweep=sweep)
+    assert len(verdicts) == len(observables(2))
+    assert all(verdict.outcome != "CONTRADICTS" for verdict in verdicts)
+    assert any(verdict.prediction.vanishes for verdict in verdicts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -9,8 +10,11 @@ import pytest
 from powercount.decide import RIVAL
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import AXES, observables
-from powercount.empirical.design import Sweep
+from powercount.derivations.translate import translated
+from powercount.empirical.descent import TurnedError
+from powercount.empirical.design import Sweep, SweepError
 from powercount.empirical.fit import least_squares_weights
+from powercount.empirical.nets import drawn, member_squares
 from powercount.finite_size import SMALL_STEPS, FiniteSize
 from powercount.recipes import HALVINGS, check_gentle, default_sweep, gentle
 
@@ -47,3 +51,15 @@ def test_a_rate_that_is_not_gentle_is_halved():
     kept = check_gentle(recipe, asked, wild).rate
     assert wild.rate / 2**HALVINGS <= kept < wild.rate
     assert kept <= 16 * mild.rate
+
+
+def test_a_rate_at_which_gradients_turn_is_halved_or_refused():
+    """Muon, ten steps across the kinks of narrow nets: no crash in the first trial; halved, or refused in one line."""
+    recipe = translated(named_recipe("completep", activation="tanh"), "muon")
+    sweep = gentle(recipe, replace(SWEEP, steps=10))
+    wild = replace(sweep, rate=2**9 * sweep.rate, alone=tuple((role, 2**9 * rate) for role, rate in sweep.alone))
+    with pytest.raises(TurnedError):
+        member_squares(recipe, observables(2), wild, drawn(recipe, wild, range(2)))
+    with suppress(SweepError):
+        assert check_gentle(recipe, observables(2), wild).rate < wild.rate
+    assert check_gentle(recipe, observables(2), replace(wild, rate=sweep.rate * 2, alone=sweep.alone)).rate > 0
