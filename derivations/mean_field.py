@@ -161,15 +161,20 @@ class InfiniteWidth(Propagation):
                 continue
             whole: float | None = None
             if quantity == "output-update":
-                # The error signal is of order one, or as large as the output where that is what it is made of.
-                large = self.mean_square(Observable(quantity="output"))
-                whole = max(1, large) if self.recipe.optimizer.loss == "mse" else 1
+                whole = self.whole_error(self.mean_square(Observable(quantity="output")))
             elif quantity == "feature-update":
                 whole = self.stream[-1]
             elif quantity in ("own-update", "total-update") and role in sizes:
                 whole = sizes[role]
             if whole:
                 yield self.rms(observable) / math.sqrt(whole)
+
+    def whole_error(self, output: float) -> float:
+        """What a change of f is small against, as a square, for an output of that mean square: the error signal.
+
+        It is of order one, or as large as the output where that is what it is made of.
+        """
+        return max(1, output) if self.recipe.optimizer.loss == "mse" else 1
 
     def rms(self, observable: Observable) -> float:
         """The root mean square of an observable over coordinates and initializations."""

@@ -61,6 +61,10 @@ class Normalised(InfiniteWidth):
         """One: a step does not see chi's size."""
         return 1
 
+    def whole_error(self, output: float) -> float:
+        """Under the squared loss the output itself: for all classes but the label's its sign is that of the step."""
+        return output if self.recipe.optimizer.loss == "mse" and output > 0 else super().whole_error(output)
+
     def amplitudes(self, index: int) -> tuple[float, ...]:
         """a_1, ..., a_k of a block; zero where no gradient comes in."""
         raise NotImplementedError

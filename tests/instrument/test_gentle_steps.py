@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
 from powercount.decide import RIVAL
 from powercount.derivations.named import named_recipe
-from powercount.derivations.recipe import AXES, observables
+from powercount.derivations.recipe import AXES, Optimizer, observables
 from powercount.derivations.translate import translated
 from powercount.empirical.descent import TurnedError
 from powercount.empirical.design import Sweep, SweepError
@@ -63,3 +64,12 @@ def test_a_rate_at_which_gradients_turn_is_halved_or_refused():
     with suppress(SweepError):
         assert check_gentle(recipe, observables(2), wild).rate < wild.rate
     assert check_gentle(recipe, observables(2), replace(wild, rate=sweep.rate * 2, alone=sweep.alone)).rate > 0
+
+
+def test_signs_of_a_small_output_are_not_turned_over():
+    """Under the squared loss f - y is f but for the label: five sign steps move a small f by a part of itself."""
+    recipe = named_recipe("mup", layers=1, activation="linear", optimizer=Optimizer(name="signsgd", loss="mse"))
+    recipe = replace(recipe, parametrization=replace(recipe.parametrization, branch=Fraction(-1)))
+    recipe = recipe.shifted("readout", "multiplier", "depth", Fraction(-2))
+    sweep = gentle(recipe, replace(SWEEP, steps=5))
+    assert check_gentle(recipe, observables(1), sweep).rate == sweep.rate
