@@ -6,6 +6,7 @@ first; a mutant they do not decide is measured again as ``verify`` would.
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from dataclasses import replace
@@ -17,6 +18,7 @@ import pytest
 from powercount.derivations.named import NAMED, named_recipe
 from powercount.derivations.recipe import AXES, KINDS, OPTIONAL, Optimizer
 from powercount.derivations.translate import translated, with_decay, with_epsilon
+from powercount.finite_size import FiniteSize
 from powercount.recipes import default_sweep, verify_axis
 
 README = Path(__file__).parents[2] / "README.md"
@@ -28,6 +30,14 @@ def kills(bench, implementation):
     if bench.contradicts(implementation):
         return True
     return any(v.outcome == "CONTRADICTS" for v in verify_axis(implementation, bench.axis, against=bench.against))
+
+
+def far_below_epsilon(recipe):
+    """Every entry of the gradient n^(-1) of its epsilon."""
+    recipe = with_epsilon(recipe)
+    for role in recipe.role_names:
+        recipe = recipe.shifted(role, "epsilon", "width", Fraction(1))
+    return recipe
 
 
 def pytest_generate_tests(metafunc):
@@ -79,9 +89,14 @@ def test_every_moved_power_is_contradicted(name, optimizer, bench_of, powercount
     assert f"| `{name}` | {cells[0]} | {cells[1]} |" in README.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("steps_by", "option"), [("adamw", with_decay), ("sgd", with_decay), ("adam", with_epsilon)])
+@pytest.mark.parametrize(
+    ("steps_by", "option"), [("adamw", with_decay), ("sgd", with_decay), ("adam", far_below_epsilon)]
+)
 def test_every_moved_power_of_decay_and_epsilon_is_contradicted(steps_by, option, optional, bench_of, powercount_laws):
-    """Four roles on both axes, epsilon at the size of its entries; in a night every power of every recipe with it."""
+    """Four roles on both axes; in a night every power of every recipe with it.
+
+    Epsilon far above the entries: at their size a smaller one leads to the signs, where it is seen no more.
+    """
     for name, kinds in optional:
         against = option(translated(named_recipe(name), steps_by))
         tried, survivors = table(against, bench_of, kinds)
@@ -92,6 +107,17 @@ def test_every_moved_power_of_decay_and_epsilon_is_contradicted(steps_by, option
         )
         assert set(tried.values()) == {16 if kinds == OPTIONAL else 66}
         assert not survivors
+
+
+def test_a_smaller_epsilon_is_seen_as_far_as_it_acts(bench_of):
+    """At the size of the entries n^(1/2) more is contradicted; n^(-1/2) less moves nothing by 1/8, and is not."""
+    against = with_epsilon(translated(named_recipe("depth-mup"), "adam"))
+    bench = bench_of(against, "width", seed=11)
+    for shift, seen in ((Fraction(1, 2), True), (Fraction(-1, 2), False)):
+        mutant = against.shifted("hidden1", "epsilon", "width", shift)
+        values = FiniteSize.of(mutant, bench.sweep)
+        moved = [abs(values.slope(each) - bench.values.slope(each)) for each in bench.predictions if each.reads_error]
+        assert (max(move for move in moved if math.isfinite(move)) > 1 / 8) == bench.contradicts(mutant) == seen
 
 
 def test_an_unmoved_recipe_survives_on_other_draws(bench_of):
