@@ -200,7 +200,6 @@ class Recipe:
                 f"weight_decay of {', '.join(self.decayed)}: {self.optimizer.name} adds it to the gradient before the "
                 "sign is taken, where it is no decay of its own; use optimizer adamw, or leave weight_decay out"
             )
-
         if self.damped and (self.optimizer.name not in DAMPED or self.optimizer.loss == "mse"):
             why = (
                 f"{self.optimizer.name} has none; use optimizer adam or adamw"

@@ -48,8 +48,9 @@ def _direction_of_softmax(output: Tensor, targets: Tensor) -> Tensor:
 
 
 def _size_of_softmax(output: Tensor, targets: Tensor) -> Tensor:
-    """1 - p_y, with all its digits where p_y is all but one."""
-    return -torch.expm1((torch.log_softmax(output, dim=1) * targets).sum(dim=1, keepdim=True))
+    """1 - p_y, with all its digits where p_y is all but one: the sum of the others' probabilities."""
+    others = output.masked_fill(targets > 0, -torch.inf).logsumexp(dim=1, keepdim=True)
+    return (others - output.logsumexp(dim=1, keepdim=True)).exp().clamp_min(SMALLEST)
 
 
 def _one(output: Tensor, targets: Tensor) -> Tensor:

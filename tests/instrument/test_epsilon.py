@@ -20,6 +20,7 @@ from powercount.derivations.translate import translated, with_epsilon
 from powercount.door.recipe_file import recipe_from, recipe_text
 from powercount.empirical.design import Sweep
 from powercount.empirical.ensemble import Ensemble, draw_ensemble
+from powercount.empirical.losses import CROSS_ENTROPY
 from powercount.empirical.nets import drawn, member_squares
 from powercount.empirical.observables import at_initialization
 from powercount.empirical.optimizers import damped
@@ -226,3 +227,15 @@ def test_zero_starts_beside_an_epsilon(zero, activation):
     assert len(verdicts) == len(observables(2))
     assert all(verdict.outcome != "CONTRADICTS" for verdict in verdicts)
     assert any(verdict.prediction.vanishes for verdict in verdicts)
+
+
+def test_the_size_of_a_certain_error_keeps_its_digits():
+    """1 - p_y of a label ahead by 5, 50 and 500: e^-5/(1 + e^-5), e^-50, and never zero."""
+    output = torch.zeros(1, 2, 3, dtype=torch.float64)
+    output[0, 0] = torch.tensor([5.0, 50.0, 500.0], dtype=torch.float64)
+    targets = torch.tensor([1.0, 0.0], dtype=torch.float64)[None, :, None].expand(1, 2, 3)
+    sizes = CROSS_ENTROPY.size(output, targets)[0, 0].tolist()
+    assert sizes[:2] == pytest.approx([math.exp(-5) / (1 + math.exp(-5)), math.exp(-50)], rel=1e-12, abs=0)  # rounding
+    assert sizes[2] > 0
+    both = CROSS_ENTROPY.direction(output, targets) * CROSS_ENTROPY.size(output, targets)
+    torch.testing.assert_close(both[..., 0], CROSS_ENTROPY.error(output, targets)[..., 0])
