@@ -20,7 +20,7 @@ from typing import Final
 
 from powercount.derivations.epsilon import Curve, Damped, damped
 from powercount.derivations.moments import slopes_of
-from powercount.derivations.normalised import FLATNESS, INPUTS, Normalised, PolarStep, Response, SignStep
+from powercount.derivations.normalised import FLATNESS, INPUTS, BareStep, Normalised, PolarStep, Response, SignStep
 from powercount.derivations.recipe import Observable, Recipe
 
 LOGITS: Final = 64  # draws of Gaussian logits, the same for every size
@@ -165,4 +165,5 @@ STEPS: Final[dict[str, type[Normalised]]] = {
     "adam": AdamStep,
     "adamw": AdamStep,
     "muon": PolarStep,
+    "shampoo": BareStep,
 }

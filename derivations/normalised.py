@@ -214,6 +214,10 @@ class Normalised(InfiniteWidth):
 class PolarStep(Normalised):
     """The polar factor of the gradient, times (max(1, rows/columns))^(1/2): Muon as torch has it."""
 
+    def shape(self, rows: int, columns: int) -> float:
+        """The square of the shape factor."""
+        return max(1, rows / columns)
+
     def amplitudes(self, index: int) -> tuple[float, ...]:
         """lambda m |z_j|."""
         return tuple(
@@ -222,13 +226,13 @@ class PolarStep(Normalised):
         )
 
     def of_input(self) -> float:
-        """lambda m (n/d)^(1/2) n^(-1/2) for n >= d."""
-        shape = math.sqrt(max(1, self.width / INPUTS) / self.width)
+        """lambda m s n^(-1/2)."""
+        shape = math.sqrt(self.shape(self.width, INPUTS) / self.width)
         return self.rate["input"] * self.multiplier["input"] * shape
 
     def of_readout(self) -> float:
-        """lambda m n^(1/2) |h_L|, along chi/|chi|."""
-        shape = max(1, self.classes / self.width)
+        """lambda m s n^(1/2) |h_L|, along chi/|chi|."""
+        shape = self.shape(self.classes, self.width)
         return self.rate["readout"] * self.multiplier["readout"] * math.sqrt(shape * self.width * self.stream[-1])
 
     def response(self, index: int, j: int) -> Response:
@@ -249,6 +253,14 @@ class PolarStep(Normalised):
     def output_square(self, hidden: float, readout: float) -> float:
         """Both along chi/|chi|."""
         return (hidden + readout) ** 2 / self.classes
+
+
+class BareStep(PolarStep):
+    """The polar factor alone: Shampoo's first step, from statistics of zero."""
+
+    def shape(self, rows: int, columns: int) -> float:
+        """One."""
+        return 1
 
 
 SIGN_OF_GAUSSIAN: Final = Response(along=COHERENT, cubed=COHERENT, square=COHERENT**2, rest=1 - COHERENT**2, whole=1)

@@ -6,7 +6,8 @@ fixed dimension, and says how large the own update |m dW z| is, in powers of n a
     gradient  -lambda m delta z^T:                m^2 lambda |delta| <z, z>    sgd, the first of momentum and Nesterov
     sign      -lambda sgn(delta) sgn(z)^T:        m lambda |z|_1               signsgd, Lion, Adam far above epsilon
     damped    -lambda g/(|g| + epsilon):          the same times min(1, |g|/epsilon), g = m delta z an entry   Adam
-    polar     -lambda s delta z^T/(|delta| |z|):  m lambda s |z|               Muon, s = (max(1, rows/columns))^(1/2)
+    polar     -lambda s delta z^T/(|delta| |z|):  m lambda s |z|               Muon, s = (max(1, rows/columns))^(1/2);
+                                                                               Shampoo, s = 1
 
 One lemma holds them together: the first-order change of the loss from one matrix is -lambda times the dual norm of its
 gradient (squared Euclidean, entrywise, nuclear), positive for every block, so that over depth they add up coherently.
@@ -125,9 +126,17 @@ def _polar_size(met: Meeting) -> Scale:
     return _normalised(met, met.size, Scale() if met.rows == aligned else _root(met.coordinates))
 
 
+def _bare_size(met: Meeting) -> Scale:
+    return _normalised(met, met.size, _root(met.coordinates), _root(met.rows) ** -1)
+
+
 def _polar_formula(met: Meeting) -> str:
     m, rate = met.letters
     return rf"{m}\,{rate}{met.norm}"
+
+
+def _bare_formula(met: Meeting) -> str:
+    return _polar_formula(met) + (r"\,/\sqrt n" if met.coordinates != aligned else "")
 
 
 SIGN: Final = SizeRule(
@@ -155,6 +164,13 @@ DAMPED: Final = SizeRule(
     parents=lambda met: met.keys,
 )
 ADAM: Final = replace(SIGN, damped=DAMPED)
+BARE: Final = replace(
+    POLAR,
+    size=_bare_size,
+    formula=_bare_formula,
+    step="from statistics of zero the step is -lambda delta z^T/(|delta| |z|) in norms, whatever the size of delta",
+    fixed="|x|/d^(1/2) of order one, and delta/|delta| has entries n^(-1/2)",
+)
 RULES: Final[dict[str, SizeRule]] = {
     "sgd": SGD,
     "sgd-momentum": replace(SGD, step="momentum's first step is plain descent's, -lambda m delta z^T"),
@@ -164,6 +180,7 @@ RULES: Final[dict[str, SizeRule]] = {
     "adam": ADAM,
     "adamw": ADAM,
     "muon": POLAR,
+    "shampoo": BARE,
 }
 
 

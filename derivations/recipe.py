@@ -25,7 +25,7 @@ from fractions import Fraction
 from typing import Final, Literal
 
 ACTIVATIONS: Final = ("linear", "relu", "abs", "erf", "tanh", "gelu", "silu")
-OPTIMIZERS: Final = ("sgd", "sgd-momentum", "nesterov", "signsgd", "lion", "adam", "adamw", "muon")
+OPTIMIZERS: Final = ("sgd", "sgd-momentum", "nesterov", "signsgd", "lion", "adam", "adamw", "muon", "shampoo")
 DAMPED: Final = ("adam", "adamw")  # those that divide by |g| + epsilon
 # Of the others decay is added to the gradient before its sign is taken, and is no decay of its own.
 DECAYING: Final = ("sgd", "sgd-momentum", "nesterov", "lion", "adamw", "muon")
@@ -166,8 +166,8 @@ class Optimizer:
     """What makes the step, from a state of zeros: plain gradient descent on the mean loss over the batch by default.
 
     Of one infinitesimal step sgd and sgd-momentum are the same, nesterov 1 + .9 times as much; signsgd, lion, adam and
-    adamw are all -rate sgn(gradient) where a role has no ``epsilon``; muon is -rate (max(1, rows/columns))^(1/2) times
-    the polar factor. Weights decay beside that step where a role has ``weight_decay``.
+    adamw are all -rate sgn(gradient) where a role has no ``epsilon``; shampoo is -rate times the polar factor, and muon
+    (max(1, rows/columns))^(1/2) times that. Weights decay beside that step where a role has ``weight_decay``.
     """
 
     name: str = "sgd"

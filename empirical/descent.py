@@ -1,4 +1,4 @@
-"""Optimizers of real steps that torch has not: the sign of the gradient, Lion, and Muon with the exact polar factor.
+"""Optimizers of real steps that torch has not: the sign of the gradient, Lion, Shampoo, Muon's exact polar factor.
 
 Every matrix is the last two dimensions of a parameter (..., rows, columns), members before them. Rates and momenta are
 torch's; there is no weight decay.
@@ -77,6 +77,23 @@ class PolarDescent(Descent):
         return polar_of_rank_one(gradient.lerp(average, self.momentum)).mul_(shape)
 
 
+class Shampoo(Descent):
+    """L^(-1/4) G R^(-1/4): Gupta et al. (arXiv 1802.09568), L and R the sums of G G^T and G^T G from zero, no epsilon.
+
+    Of gradients s u v^T of rank one that do not turn both sums have one direction, and the step is s_t/|s| u v^T.
+    """
+
+    def direction(self, gradient: Tensor, state: dict[str, Any]) -> Tensor:
+        """The polar factor of the sum of gradients so far, by this one's share of the root of summed squares."""
+        whole: Tensor = state.setdefault("sum", torch.zeros_like(gradient))
+        whole.add_(gradient)
+        square = gradient.square().sum(dim=(-2, -1), keepdim=True)
+        squares: Tensor = state.setdefault("squares", torch.zeros_like(square))
+        squares.add_(square)
+        share = (square / squares).nan_to_num(nan=0.0).sqrt()
+        return polar_of_rank_one(whole).mul_(share)
+
+
 def polar_of_rank_one(matrices: Tensor) -> Tensor:
     """The leading pair u v^T of singular vectors, zero for zero; ``TurnedError`` where another value is above LIFTED.
 
@@ -95,7 +112,7 @@ def polar_of_rank_one(matrices: Tensor) -> Tensor:
     rest = scaled.square().sum(dim=(-2, -1), keepdim=True) - size.square()
     if bool((rest > (LIFTED * size).square() + 1e-12 * size.square()).any()):
         raise TurnedError(
-            "optimizer 'muon': gradients of different steps point in different directions, as they do where a kink is "
+            "a polar factor: gradients of different steps point in different directions, as they do where a kink is "
             "crossed, and their sum has another polar factor than a first step; use fewer --steps, or no kink"
         )
     found: Tensor = left @ right.mT

@@ -7,7 +7,9 @@ groups of parameters with a rate each: torch's own where it has it and its exact
     gradient   dW = -rate m delta z^T (never formed):   own = -rate m^2 delta <z, z>; nesterov 1 + .9 times as much
     sign       dW = -rate sgn(delta) sgn(z)^T:          own = -rate m sgn(delta) |z|_1
     damped     dW = -rate g/(|g| + eps), g = m delta z:  own = -rate m sgn(delta) sum_j z_j^2/(|z_j| + eps/(m |delta|))
-    polar      dW = -rate s delta z^T/(|delta| |z|):    own = -rate m s delta/|delta| |z|, s^2 = max(1, rows/columns)
+    polar      dW = -rate s delta z^T/(|delta| |z|):    own = -rate m s delta/|delta| |z|
+
+The shape factor s of muon is (max(1, rows/columns))^(1/2), shampoo's one.
 
 Epsilon is the smallest number there is where a role has none, and weights do not decay.
 """
@@ -23,7 +25,7 @@ import torch
 from torch import Tensor
 
 from powercount.derivations.recipe import check_name
-from powercount.empirical.descent import Lion, PolarDescent, SignDescent
+from powercount.empirical.descent import Lion, PolarDescent, Shampoo, SignDescent
 
 Made = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
 Own = Callable[[float, float, Tensor, Tensor], Tensor]
@@ -66,14 +68,18 @@ def damped(rate: float, multiplier: float, delta: Tensor, z: Tensor, epsilon: fl
     return -rate * multiplier * torch.sign(delta) * sums
 
 
+def _muon(rate: float, multiplier: float, delta: Tensor, z: Tensor) -> Tensor:
+    shape = max(1.0, delta.shape[1] / z.shape[1]) ** 0.5
+    return _polar(shape * rate, multiplier, delta, z)
+
+
 def _polar(rate: float, multiplier: float, delta: Tensor, z: Tensor) -> Tensor:
     # Scaled by the largest entry first, so that no square leaves the range of floats; zero stays zero.
     largest = delta.abs().amax(dim=1, keepdim=True)
     unit = torch.where(largest > 0, delta / largest, torch.zeros_like(delta))
     norm = unit.norm(dim=1, keepdim=True).clamp_min(1)
-    shape = max(1.0, delta.shape[1] / z.shape[1]) ** 0.5
     length: Tensor = z.norm(dim=1, keepdim=True)
-    own: Tensor = -rate * multiplier * shape * unit / norm * length
+    own: Tensor = -rate * multiplier * unit / norm * length
     return own
 
 
@@ -89,7 +95,8 @@ RULES: Final[dict[str, StepRule]] = {
     "lion": StepRule(own=_sign, made=Lion, sees_size=False),
     "adam": StepRule(own=_sign, made=partial(torch.optim.Adam, eps=SMALLEST, weight_decay=0.0), sees_size=False),
     "adamw": StepRule(own=_sign, made=partial(torch.optim.AdamW, eps=SMALLEST, weight_decay=0.0), sees_size=False),
-    "muon": StepRule(own=_polar, made=PolarDescent, sees_size=False),
+    "muon": StepRule(own=_muon, made=PolarDescent, sees_size=False),
+    "shampoo": StepRule(own=_polar, made=Shampoo, sees_size=False),
 }
 
 

@@ -52,7 +52,16 @@ def expected_step(name, gradient):
         left, size, right = torch.linalg.svd(gradient, full_matrices=False)
         kept = (size > 1e-10 * size[0]).to(size.dtype)
         return left * kept @ right * max(1.0, gradient.shape[0] / gradient.shape[1]) ** 0.5
+    if name == "shampoo":
+        return root(gradient @ gradient.T) @ gradient @ root(gradient.T @ gradient)
     return gradient * (1 + MOMENTUM if name == "nesterov" else 1)
+
+
+def root(statistics):
+    """Its power -1/4 where it is not zero."""
+    values, vectors = torch.linalg.eigh(statistics)
+    kept = values > 1e-10 * values.max()
+    return vectors[:, kept] * values[kept] ** -0.25 @ vectors[:, kept].T
 
 
 def plain_net(layers):
@@ -94,13 +103,14 @@ def test_torchs_muon_is_the_polar_factor_up_to_its_own_constant(powercount_laws)
 
 
 VALUES = [("signsgd", 1, "relu"), ("adam", 2, "tanh"), ("lion", 3, "relu"), ("muon", 1, "tanh"), ("muon", 2, "relu")]
+VALUES += [("shampoo", 1, "relu")]
 
 
 def pytest_generate_tests(metafunc):
     """A case of each kind; a night holds one- and two-layer blocks at n = 512, from L = 4 to 64."""
     if "values" in metafunc.fixturenames:
         night = metafunc.config.getoption("--night")
-        every = [(o, k, a) for o in ("signsgd", "muon") for k in (1, 2) for a in ("relu", "tanh")]
+        every = [(o, k, a) for o in ("signsgd", "muon", "shampoo") for k in (1, 2) for a in ("relu", "tanh")]
         metafunc.parametrize("values", every if night else VALUES, ids=lambda each: "-".join(map(str, each)))
         metafunc.parametrize("size", [(512, 4), (512, 16), (512, 64)] if night else [(192, 6)], ids=str)
 
@@ -126,7 +136,7 @@ def test_values_without_a_free_parameter(values, size, powercount_laws):
             for each, squares in at_initialization(Ensemble(recipe, width, depth, draws), asked).items():
                 found[each].append(squares.numpy())
     exact, worst = STEPS[name](recipe, width, depth), 0.0
-    flatness = math.sqrt(2 / math.pi) / FLATNESS if name != "muon" else 1.0
+    flatness = math.sqrt(2 / math.pi) / FLATNESS if name not in ("muon", "shampoo") else 1.0
     for each in asked:
         squares, expected = np.concatenate(found[each]), exact.mean_square(each)
         if each.role == "input":
@@ -151,7 +161,11 @@ def without_options(recipe):
 
 
 @settings(max_examples=20)
-@given(recipe=drawn_recipes("width", 3), name=st.sampled_from(("signsgd", "muon", "adam")), by=st.integers(-1, 1))
+@given(
+    recipe=drawn_recipes("width", 3),
+    name=st.sampled_from(("signsgd", "muon", "shampoo", "adam")),
+    by=st.integers(-1, 1),
+)
 def test_exact_values_have_the_derived_power_of_width(recipe, name, by):
     """The second road: between n = 2^40 and 2^44 every exact value follows the derived power, epsilon's as well."""
     recipe = replace(without_options(recipe), optimizer=Optimizer(name=name))
@@ -204,10 +218,18 @@ def test_translated_rates_keep_every_own_update(recipe, name):
 
 @pytest.mark.parametrize(
     ("name", "widths"),
-    [("nesterov", ("1", "1", "1")), ("adam", ("0", "-1/2", "0")), ("muon", ("0", "1/2", "1/2"))],
+    [
+        ("nesterov", ("1", "1", "1")),
+        ("adam", ("0", "-1/2", "0")),
+        ("muon", ("0", "1/2", "1/2")),
+        ("shampoo", ("1/2", "1/2", "1/2")),
+    ],
 )
 def test_mup_rates_are_the_published_ones(name, widths):
-    """muP with multipliers 1, n^(-1/2), 1/n: rates n of SGD; 1, n^(-1/2), 1 of Adam; 1, n^(1/2), n^(1/2) of Muon."""
+    """muP with multipliers 1, n^(-1/2), 1/n: rates n of SGD; 1, n^(-1/2), 1 of Adam; 1, n^(1/2), n^(1/2) of Muon.
+
+    Shampoo, which has no shape factor, needs Muon's (n/d)^(1/2) as a rate of the input.
+    """
     made = translated(named_recipe("depth-mup"), name)
     rates = [made.role(role).learning_rate.width for role in ("input", "hidden1", "readout")]
     assert tuple(map(str, rates)) == widths

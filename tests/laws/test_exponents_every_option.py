@@ -64,6 +64,7 @@ ONE_OF_EACH = (
     Option("depth-mup", 2, "relu", "depth", optimizer="muon"),
     Option("ntk", 1, "gelu", "width", optimizer="muon", loss="mse"),
     Option("mup", 2, "tanh", "width", optimizer="nesterov"),
+    Option("completep", 1, "tanh", "width", optimizer="shampoo"),
 )
 
 
@@ -122,8 +123,8 @@ def test_every_option_is_held(option, powercount_laws):
 @pytest.mark.parametrize("side", ["derive", "measure", "steps"])
 def test_an_optimizer_without_a_rule_is_refused(side, monkeypatch):
     """A name let through at the door is refused by both sides: no rule derives its step, and none makes it."""
-    monkeypatch.setattr(question, "OPTIMIZERS", ("sgd", "shampoo"))
-    recipe = named_recipe("mup", optimizer=Optimizer(name="shampoo"))
+    monkeypatch.setattr(question, "OPTIMIZERS", ("sgd", "soap"))
+    recipe = named_recipe("mup", optimizer=Optimizer(name="soap"))
     asked = [observable_named("own-update:1", 2)]
     sweep = Sweep(axis="width", sizes=(8, 16, 32), fixed=2, steps=int(side == "steps"), examples=1)
     refused = (lambda: derive(recipe, asked[0])) if side == "derive" else (lambda: measure(recipe, asked, sweep))

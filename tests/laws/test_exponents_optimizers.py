@@ -18,7 +18,7 @@ from powercount.recipes import verify_axis
 
 HALF = Fraction(1, 2)
 ASKED = ("own-update:1", "own-update:2", "own-update:input", "own-update:readout", "feature-update@hidden1")
-OF_A_SIZE = ("signsgd", "lion", "adam", "adamw", "muon")
+OF_A_SIZE = ("signsgd", "lion", "adam", "adamw", "muon", "shampoo")
 
 
 @pytest.mark.parametrize("axis", AXES)

@@ -58,7 +58,7 @@ def test_a_zero_readout_is_written_and_read():
         (("layers = 2", "layers = 1"), "[hidden2] but layers = 1"),
         (("layers = 2", 'layers = "two"'), "whole number"),
         (('activation = "relu"', 'activation = "swish"'), "choose one of: linear, relu"),
-        (('name = "sgd"', 'name = "shampoo"'), "unknown optimizer"),
+        (('name = "sgd"', 'name = "soap"'), "unknown optimizer"),
         (('name = "sgd"', 'name = "sgd"\nclip = 1'), "clipping by the norm of the whole gradient"),
         (('name = "sgd"', 'name = "sgd"\neps = 1'), "unknown entry 'eps'"),
         (("multiplier", "multipler"), "unknown entry 'multipler'"),
