@@ -62,11 +62,12 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def single_thread() -> None:
-    """One thread in every worker process."""
-    from powercount.door.threads import one_thread
+def own_process() -> None:
+    """One thread and its own memory in every worker process."""
+    from powercount.door.process import keep_memory, one_thread
 
     one_thread()
+    keep_memory()
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,6 @@
 3. ``forecast``     what a command will cost, said before it starts
 4. ``table``        numbers and tables as text; ``report`` verdicts and their story
 5. ``figure``       where plots go
-6. ``threads``      one thread a process, linear algebra included
+6. ``process``      one thread a process, linear algebra included, and memory that is kept
 7. ``verbs``        laws, derive, measure and verify: what they are asked and what they answer
 """

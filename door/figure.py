@@ -1,12 +1,15 @@
-"""Where a verb's figure and other files go, checked before anything is measured."""
+"""A figure to draw on, and where it goes, checked before anything is measured."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from powercount.derivations.recipe import QuestionError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FIGURES: Final = (".pdf", ".png", ".svg")
 
@@ -21,6 +24,16 @@ def check_figure(path: Path | None) -> None:
     if not folder.is_dir() or path.is_dir():
         raise QuestionError(f"--plot {path}: there is no folder {path.parent}, or the name is a folder's; name a file")
     check_folder(folder, "--plot")
+
+
+def canvas(rows: int, columns: int, width: float, height: float) -> tuple[Figure, Any]:
+    """A figure of its own, which no other drawing of this process can touch, and its axes, shape (rows, columns)."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, columns, squeeze=False)
 
 
 def check_folder(folder: Path, flag: str) -> None:

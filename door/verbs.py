@@ -209,9 +209,9 @@ def show_derivation(given: argparse.Namespace) -> int:
 def show_measurement(given: argparse.Namespace) -> int:
     """Slopes, with no judgement."""
     from powercount.door.forecast import announce, sweeps
+    from powercount.door.process import one_thread
     from powercount.door.report import print_table, progress_on_terminal
     from powercount.door.table import interval, number
-    from powercount.door.threads import one_thread
     from powercount.empirical.nets import check_possible
     from powercount.empirical.sweep import measure
     from powercount.recipes import check_gentle, gentle
@@ -246,11 +246,27 @@ def show_measurement(given: argparse.Namespace) -> int:
     return AGREES
 
 
+def options_of_one(recipe: Recipe, against: Recipe) -> str | None:
+    """What only one of two recipes has and no power of the other could explain; None where they have the same."""
+    for option, mine, claimed in (
+        ("weight_decay", recipe.decayed, against.decayed),
+        ("epsilon", recipe.damped, against.damped),
+    ):
+        for has, lacks, roles in (
+            ("RECIPE has", "the claims have not", set(mine) - set(claimed)),
+            ("the claims have", "RECIPE has not", set(claimed) - set(mine)),
+        ):
+            if roles:
+                named = ", ".join(role for role in recipe.role_names if role in roles)
+                return f"{has} {option} for {named}, which {lacks}; give both the same, then powers are looked for"
+    return None
+
+
 def show_verdicts(given: argparse.Namespace) -> int:
     """Derive, measure, judge; name the suspect where something contradicts."""
     from powercount.door.forecast import announce, sweeps
+    from powercount.door.process import one_thread
     from powercount.door.report import print_suspects, print_verdicts, progress_on_terminal
-    from powercount.door.threads import one_thread
     from powercount.empirical.nets import check_possible
     from powercount.explain import explain
     from powercount.recipes import check_steps, verify_axis
@@ -292,9 +308,13 @@ def show_verdicts(given: argparse.Namespace) -> int:
         print_verdicts(
             f"{recipe.name}{seen} ({recipe.block.layers} internal layers, {recipe.block.activation})", verdicts
         )
+        one_sided = options_of_one(recipe, against)
         for axis, each in found.items():
             if any(verdict.outcome == "CONTRADICTS" for verdict in each):
-                print_suspects(axis, explain(against, each))
+                if one_sided:
+                    print(f"\nsuspect along {axis}: {one_sided}")
+                else:
+                    print_suspects(axis, explain(against, each))
         if outcomes != {"AGREES"}:
             print(f"\nrepeat with: {command_line(given.arguments)}")
     if "CONTRADICTS" in outcomes:

@@ -11,8 +11,9 @@ import json
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ from powercount.ledger.record import (
     recorded,
     write_record,
 )
-from powercount.studies.study import Study, check_folder, kept_in, say_on_terminal, writing
+from powercount.studies.study import Study, check_folder, kept_in, say_on_terminal
 from powercount.studies.workers import run, workers
 
 COLOUR: Final = {"confirmed": "green", "refuted": "red", "conditional": "yellow", "undecided": "magenta"}
@@ -124,7 +125,7 @@ def show_claims(given: argparse.Namespace) -> int:
     )
     study = Study(quick=given.quick, seed=given.seed, folder=given.folder or kept_in("claims"), say=say_on_terminal)
     check_places(given, study)
-    found = measured(asked, study, given.jobs, given.scheduler)
+    found = measured(asked, study, given.jobs, given.scheduler, page=given.page)
     rows = list(found.values())
     if given.json:
         print(json.dumps(rows, indent=2))
@@ -137,8 +138,7 @@ def show_claims(given: argparse.Namespace) -> int:
     if given.page is not None:
         from powercount.ledger.page import write_page
 
-        with writing("--page", given.page):
-            write_page(given.page, {**known, **found}, study)
+        write_page(given.page, {**known, **found})
     study.finished()
     return _code(known, found)
 
@@ -156,18 +156,34 @@ def check_places(given: argparse.Namespace, study: Study) -> None:
 
 
 def measured(
-    asked: Sequence[Claim], study: Study, jobs: int = 1, scheduler: str | None = None
+    asked: Sequence[Claim],
+    study: Study,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    *,
+    page: Path | None = None,
 ) -> dict[str, FindingRow]:
-    """The findings of every claim asked for, in the register's order: cells by ``jobs`` processes, or a cluster's."""
-    from powercount.door.threads import one_thread
+    """The findings of every claim asked for, in the register's order: cells by ``jobs`` processes, or a cluster's.
+
+    The plots of the page, where there is one, are drawn beside them: they share most of their cells.
+    """
+    from powercount.door.process import keep_memory, one_thread
 
     one_thread()
+    keep_memory()
     found: dict[str, FindingRow] = {}
     with workers(jobs, scheduler) as pool:
         here = replace(study, pool=pool)
-        for claim, row in run(lambda claim: finding_row(claim, here), asked, pool):
-            print(f"{claim.id} {row['verdict']}", file=sys.stderr, flush=True)
-            found[claim.id] = row
+        tasks: list[Callable[[], FindingRow | None]] = [partial(finding_row, claim, here) for claim in asked]
+        if page is not None:
+            from powercount.ledger.figures import FIGURES
+            from powercount.ledger.page import draw
+
+            tasks += [partial(draw, name, page, here) for name in FIGURES]
+        for _, row in run(lambda task: task(), tasks, pool):
+            if row is not None:
+                print(f"{row['id']} {row['verdict']}", file=sys.stderr, flush=True)
+                found[row["id"]] = row
     return {claim.id: found[claim.id] for claim in asked}
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from powercount.derivations.dynamics.first_step import first_step, first_step_li
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import observable_named
 from powercount.derivations.scaling_laws.resolution import ORDERS
+from powercount.door.figure import canvas
 from powercount.empirical.design import Sweep
 from powercount.empirical.dynamics.training import Run
 from powercount.empirical.scaling_laws.kernels import eigenvalues
@@ -46,17 +48,13 @@ STEPS: Final = (1, 5, 20)
 COLOURS: Final = {"linear": "tab:blue", "relu": "tab:orange", "tanh": "tab:green"}
 
 
-def _panels(columns: int, width: float = 10, height: float = 4) -> tuple[Any, Any, Any]:
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(1, columns, figsize=(width, height), constrained_layout=True)
+def _panels(columns: int, width: float = 10, height: float = 4) -> tuple[Any, Any]:
+    """A figure and a row of axes against a size, in powers of two."""
+    figure, axes = canvas(1, columns, width, height)
     for axis in axes.flat:
         axis.set_xscale("log", base=2)
         axis.spines[["top", "right"]].set_visible(False)
-    return plt, figure, axes
+    return figure, axes[0]
 
 
 def _label(axes: Sequence[Any], labels: Sequence[str], titles: Sequence[str]) -> None:
@@ -70,7 +68,7 @@ def _label(axes: Sequence[Any], labels: Sequence[str], titles: Sequence[str]) ->
 
 def draw_independence(study: Study, path: Path) -> None:
     """The shares of one layer, and the ratio of tied to decoupled movement, against L."""
-    plt, figure, (left, right) = _panels(2)
+    figure, (left, right) = _panels(2)
     depths = coupling.depths(study)
     for activation in coupling.activations(study):
         colour, exact = COLOURS[activation], [first_step(activation, depth) for depth in depths]
@@ -93,14 +91,24 @@ def draw_independence(study: Study, path: Path) -> None:
         axis.set_xlabel("depth L")
         axis.legend(fontsize=7, frameon=False)
     figure.savefig(path, dpi=130)
-    plt.close(figure)
 
 
-def collapse(study: Study, name: str, steps: int, sizes: tuple[int, ...]) -> dict[str, list[float]]:
-    """rms sizes by depth of own updates and whole change, after real steps at rate 1/8."""
-    asked = {"name": name, "steps": steps, "sizes": sizes, "seeds": 4 if study.quick else 8, "seed": study.seed}
-    made: dict[str, list[float]] = study.cell(f"collapse of {asked}", collapse_points, **asked)
-    return made
+def collapse(
+    study: Study, names: Sequence[str], every_steps: Sequence[int], sizes: Sequence[int]
+) -> dict[tuple[str, int], dict[str, list[float]]]:
+    """rms sizes by depth of own updates and whole change, by recipe and number of real steps at rate 1/8."""
+    pairs = list(product(names, every_steps))
+    asked = {
+        f"collapse of {name} after {steps} steps": {
+            "name": name,
+            "steps": steps,
+            "sizes": list(sizes),
+            "seeds": 4 if study.quick else 8,
+            "seed": study.seed,
+        }
+        for name, steps in pairs
+    }
+    return dict(zip(pairs, study.cells(collapse_points, asked), strict=True))
 
 
 def collapse_points(*, name: str, steps: int, sizes: Sequence[int], seeds: int, seed: int) -> dict[str, list[float]]:
@@ -123,12 +131,14 @@ def collapse_points(*, name: str, steps: int, sizes: Sequence[int], seeds: int, 
 
 def draw_collapse(study: Study, path: Path) -> None:
     """Own updates and whole change against L, by recipe, after 1, 5 and 20 steps."""
-    plt, figure, axes = _panels(3, 12)
+    figure, axes = _panels(3, 12)
     sizes = (4, 8, 16) if study.quick else (4, 8, 16, 32, 64)
     marks = {"own-update:1": "tab:red", "own-update:2": "tab:orange", "total-update:1": "tab:blue"}
-    for axis, name in zip(axes, ("depth-mup", "depth-mup-sqrt", "completep"), strict=True):
+    names = ("depth-mup", "depth-mup-sqrt", "completep")
+    found = collapse(study, names, STEPS, sizes)
+    for axis, name in zip(axes, names, strict=True):
         for steps, style in zip(STEPS, ("-", "--", ":"), strict=True):
-            for observable, points in collapse(study, name, steps, sizes).items():
+            for observable, points in found[name, steps].items():
                 label = f"{observable}, T = {steps}"
                 axis.plot(
                     sizes, [point / points[0] for point in points], style, color=marks[observable], label=label, lw=1.5
@@ -141,12 +151,11 @@ def draw_collapse(study: Study, path: Path) -> None:
     axes[0].set_ylabel("size over its value at the smallest depth")
     axes[0].legend(fontsize=6, frameon=False, loc="lower left")
     figure.savefig(path, dpi=130)
-    plt.close(figure)
 
 
 def draw_approach(study: Study, path: Path) -> None:
     """Biases against n and against L, and the loss above its value at the reference depth."""
-    plt, figure, (left, middle, right) = _panels(3, 12)
+    figure, (left, middle, right) = _panels(3, 12)
     start, activation, horizon = Pair(1, 1, convergence.OVERLAP), "erf", 4.0
     exact = convergence.columns(at_depth(activation, start, convergence.SHALLOW, horizon))
     count = convergence.members_at_start(study)
@@ -184,12 +193,11 @@ def draw_approach(study: Study, path: Path) -> None:
     titles = ("bias against n, L = 4", "distance of f from its limit", "loss above its value at the reference depth")
     _label((left, middle, right), ("width n", "depth L", "depth L"), titles)
     figure.savefig(path, dpi=130)
-    plt.close(figure)
 
 
 def draw_scaling(study: Study, path: Path) -> None:
     """Losses against samples, excesses against the larger size, interpolation errors by dimension."""
-    plt, figure, (left, middle, right) = _panels(3, 12)
+    figure, (left, middle, right) = _panels(3, 12)
     for capacity in spectra.CAPACITIES[1:3] if study.quick else spectra.CAPACITIES:
         found = spectra.one_sided(study, capacity)
         left.plot(found.sizes, found.exact, color="grey", lw=1)
@@ -207,12 +215,11 @@ def draw_scaling(study: Study, path: Path) -> None:
     titles = ("loss of a white target", f"excess over L(m), m = {spectra.FEWER}", "interpolation, mean square")
     _label((left, middle, right), ("samples D", "M - m - 1", "samples D"), titles)
     figure.savefig(path, dpi=130)
-    plt.close(figure)
 
 
 def draw_digits(study: Study, path: Path) -> None:
     """Spectra of digits of fewer and fewer pixels; losses of a white target and of the classes in D and P."""
-    plt, figure, (left, middle, right) = _panels(3, 12)
+    figure, (left, middle, right) = _panels(3, 12)
     sizes = digits.sizes_of(study)
     for place, pixels in enumerate(digits.PIXELS[:1] if study.quick else digits.PIXELS):
         colour, label = f"C{place}", f"{pixels[0]} x {pixels[1]}"
@@ -232,7 +239,6 @@ def draw_digits(study: Study, path: Path) -> None:
     titles = ("eigenvalues, alpha_K fitted", "loss of a white target", "loss of ten classes")
     _label((left, middle, right), ("rank", "D, P", "D, P"), titles)
     figure.savefig(path, dpi=130)
-    plt.close(figure)
 
 
 def limit_plan(study: Study) -> LimitPlan:
@@ -251,13 +257,22 @@ def limit_plan(study: Study) -> LimitPlan:
     return replace(LimitPlan(run=run), depths=(4, 16))
 
 
-def draw_all(folder: Path, study: Study) -> None:
-    """Every figure of the page."""
-    folder.mkdir(parents=True, exist_ok=True)
-    draw_collapse(study, folder / "collapse.png")
-    draw_independence(study, folder / "independence.png")
-    draw_limit(run_limit(limit_plan(study), study), str(folder / "limit.png"))
-    draw_approach(study, folder / "approach.png")
-    draw_transfer(run_transfer(study), folder / "transfer.png")
-    draw_scaling(study, folder / "scaling.png")
-    draw_digits(study, folder / "digits.png")
+def draw_nfd(study: Study, path: Path) -> None:
+    """Neural Feature Dynamics with and without response terms beside finite networks."""
+    draw_limit(run_limit(limit_plan(study), study), str(path))
+
+
+def draw_rates(study: Study, path: Path) -> None:
+    """The best rate against depth."""
+    draw_transfer(run_transfer(study), path)
+
+
+DRAWN: Final[dict[str, Callable[[Study, Path], None]]] = {
+    "collapse.png": draw_collapse,
+    "independence.png": draw_independence,
+    "limit.png": draw_nfd,
+    "approach.png": draw_approach,
+    "transfer.png": draw_rates,
+    "scaling.png": draw_scaling,
+    "digits.png": draw_digits,
+}

@@ -12,7 +12,7 @@ from typing import Final
 
 from powercount.door.table import interval, number
 from powercount.ledger.record import EVIDENCE_HEADER, FindingRow, evidence_cells
-from powercount.studies.study import Study
+from powercount.studies.study import Study, writing
 
 PAGE: Final = "claims.md"
 FOLDER: Final = "claims"
@@ -92,9 +92,15 @@ def page_text(rows: Mapping[str, FindingRow]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_page(folder: Path, rows: Mapping[str, FindingRow], study: Study) -> None:
-    """The page and its plots."""
-    from powercount.ledger.figures import draw_all
+def draw(name: str, folder: Path, study: Study) -> None:
+    """One of the page's plots."""
+    from powercount.ledger.figures import DRAWN
 
-    draw_all(folder / FOLDER, study)
-    (folder / PAGE).write_text(page_text(rows), encoding="utf-8")
+    with writing("--page", folder):
+        DRAWN[name](study, folder / FOLDER / name)
+
+
+def write_page(folder: Path, rows: Mapping[str, FindingRow]) -> None:
+    """The page, without its plots."""
+    with writing("--page", folder):
+        (folder / PAGE).write_text(page_text(rows), encoding="utf-8")

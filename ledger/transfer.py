@@ -16,6 +16,7 @@ a slope of -0.44 at L = 2..64, n = 64, and of -0.40 beyond that of depth-mup.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from typing import Final
@@ -25,11 +26,11 @@ import numpy as np
 from powercount.decide import falls, moves
 from powercount.derivations.recipe import LOSSES
 from powercount.derivations.scale import as_fraction
-from powercount.derivations.sources import HERE, NFD, TP6
+from powercount.derivations.sources import HERE, NFD, TP6, WIDTH_DEPTH
 from powercount.empirical.dynamics.rate_training import MODES, Moving
 from powercount.empirical.dynamics.rates import RATES, depth_slope
 from powercount.empirical.fit import Estimate
-from powercount.ledger.claim import ABSTRACT, ALONE, INFERRED, V1_ONLY, Claim
+from powercount.ledger.claim import ABSTRACT, ALONE, INFERRED, SECOND_HAND, V1_ONLY, Claim
 from powercount.ledger.finding import Evidence, from_estimate, from_side
 from powercount.studies.study import Study
 from powercount.studies.transfer import TransferRow, TransferSetting, transfer_row
@@ -103,25 +104,29 @@ def c18(study: Study) -> list[Evidence]:
 def c19(study: Study) -> list[Evidence]:
     """Two-layer blocks at alpha = 1/2: the best rate shifts with depth."""
     settings = [TransferSetting(moving=moving, loss=loss) for moving in MODES[:2] for loss in LOSSES]
-    return [_moving(study, setting) for setting in (*settings, TransferSetting(moving="split"))]
+    return [_decided(study, setting, _moving) for setting in (*settings, TransferSetting(moving="split"))]
 
 
-def _moving(study: Study, setting: TransferSetting) -> Evidence:
-    """Whether the best rate moves, on more and more members until that is decided."""
+def _decided(study: Study, setting: TransferSetting, judged: Callable[[TransferRow], Evidence]) -> Evidence:
+    """What is said of a setting on more and more members until that is decided."""
     for blocks in BLOCKS[:1] if study.quick else BLOCKS:
-        row = transfer_row(study, setting, blocks=blocks)
-        found = from_side(
-            row.slope("optimum"),
-            moves,
-            claimed="not 0",
-            predicted="0",
-            expected=row.expected(),
-            part=f"slope of the best rate, {row.plan.seeds} networks",
-            condition=condition_of(row),
-        )
+        found = judged(transfer_row(study, setting, blocks=blocks))
         if found.outcome != "UNDECIDED":
             break
     return found
+
+
+def _moving(row: TransferRow) -> Evidence:
+    """Whether the best rate moves."""
+    return from_side(
+        row.slope("optimum"),
+        moves,
+        claimed="not 0",
+        predicted="0",
+        expected=row.expected(),
+        part=f"slope of the best rate, {row.plan.seeds} networks",
+        condition=condition_of(row),
+    )
 
 
 def c20(study: Study) -> list[Evidence]:
@@ -187,22 +192,50 @@ def c21(study: Study) -> list[Evidence]:
     return found
 
 
+def c22(study: Study) -> list[Evidence]:
+    """Two-layer blocks at alpha = 1 under AdamW: without a power of L on any rate the best one stays where it is.
+
+    Hidden matrices alone, as in C18: at their speed, to first order, and at the best of all rates.
+    """
+    found = []
+    for loss in LOSSES:
+        row = transfer_row(study, TransferSetting(name="completep", moving="hidden", loss=loss, optimizer="adamw"))
+        for reading in ("speed", "optimum"):
+            found.append(
+                from_estimate(
+                    row.slope(reading),
+                    0,
+                    0,
+                    expected=row.expected(),
+                    allowance=row.allowance() if reading == "speed" else 0.0,
+                    of_limit=False,
+                    rival=OTHER_EXPONENT,
+                    part=f"slope of the {reading}",
+                    condition=condition_of(row, f", {reading}"),
+                )
+            )
+    return found
+
+
 def c29(study: Study) -> list[Evidence]:
     """Past eight blocks W phi(h) gains nothing from depth, and phi(W h) still does, each at its best rate."""
-    found = []
     least = 0 if study.quick else PLATEAU
+
+    def condition(row: TransferRow) -> str:
+        return condition_of(row, f", fitted from L = {row.depths(least)[0]}")
+
+    def flat(row: TransferRow) -> Evidence:
+        part = f"slope of the best loss, W phi(h), {row.plan.seeds} networks"
+        return from_estimate(row.slope("best", least), 0, 0, part=part, condition=condition(row))
+
+    def falling(row: TransferRow) -> Evidence:
+        part = f"slope of the best loss, phi(W h), {row.plan.seeds} networks"
+        return _falling(row.slope("best", least), part, condition(row), predicted="0")
+
+    found = []
     for loss in LOSSES:
-        inside = transfer_row(study, TransferSetting(layers=1, loss=loss))
-        outside = transfer_row(study, TransferSetting(layers=1, loss=loss, outside=True))
-        condition = condition_of(inside, f", fitted from L = {inside.depths(least)[0]}")
-        found.append(
-            from_estimate(
-                inside.slope("best", least), 0, 0, part="slope of the best loss, W phi(h)", condition=condition
-            )
-        )
-        found.append(
-            _falling(outside.slope("best", least), "slope of the best loss, phi(W h)", condition, predicted="0")
-        )
+        inside = TransferSetting(layers=1, loss=loss)
+        found += [_decided(study, inside, flat), _decided(study, replace(inside, outside=True), falling)]
     return found
 
 
@@ -245,6 +278,17 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         check=c21,
         test=ALONE,
         marks=(V1_ONLY, INFERRED, ABSTRACT),
+    ),
+    Claim(
+        id="C22",
+        source=WIDTH_DEPTH,
+        summary="with two-layer blocks at alpha = 1 the best rate of a normalised step needs no power of depth",
+        statement="best rate ~ L^0 under completep, k = 2, with AdamW (or Muon) at rates without a power of L",
+        conditions="as C18, hidden matrices alone, AdamW without decay; by the rate of equal progress and by the best "
+        "rate; Muon is not swept",
+        check=c22,
+        test=ALONE,
+        marks=(SECOND_HAND,),
     ),
     Claim(
         id="C29",

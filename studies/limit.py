@@ -18,6 +18,7 @@ from typing import Any, Final, TypedDict
 from torch import Tensor
 
 from powercount.derivations.dynamics.linear import LinearTask, solve
+from powercount.door.figure import canvas
 from powercount.empirical.dynamics.training import DynamicsError, Run, Trajectory, data_of, train
 from powercount.studies.study import Study
 
@@ -169,10 +170,11 @@ def solves_exactly(run: Run) -> bool:
 
 def run_limit(plan: LimitPlan, study: Study) -> list[SeriesRow]:
     """Every run of the plan, cell by cell."""
-    found = []
-    for name, run in plan.runs().items():
-        described = f"{plan.members} members of {run!r}"
-        found.append(study.cell(described, trained_series, name=name, run=run.plain(), members=plan.members))
+    asked = {
+        f"{name}: {plan.members} members of {run!r}": {"name": name, "run": run.plain(), "members": plan.members}
+        for name, run in plan.runs().items()
+    }
+    found: list[SeriesRow] = study.cells(trained_series, asked)
     if solves_exactly(plan.run):
         found.append(exact_series(replace(plan.run, tied=True), plan.members))
     return found
@@ -205,10 +207,7 @@ def gaps(rows: list[SeriesRow]) -> list[GapRow]:
 
 def draw_limit(rows: list[SeriesRow], path: str) -> None:
     """Four panels: loss by step; features, gradients and covariance with the start by layer time at the last step."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
+    from matplotlib import colormaps
 
     panels = (
         ("loss", None, "training step k", "loss"),
@@ -216,9 +215,9 @@ def draw_limit(rows: list[SeriesRow], path: str) -> None:
         ("gradient_profile", "times", "layer time t", r"$E\,\delta(t)^2$ at the last step"),
         ("covariance_profile", "times", "layer time t", r"$E\,h^k(t)\,h^0(t)$ at the last step"),
     )
-    figure, axes = plt.subplots(2, 2, figsize=(10, 7.5), constrained_layout=True)
+    figure, axes = canvas(2, 2, 10, 7.5)
     nets = [row for row in rows if row["name"] not in (FULL, DECOUPLED, EXACT)]
-    colours = mpl.colormaps["viridis"]
+    colours = colormaps["viridis"]
     shades = {row["name"]: colours(0.9 - 0.75 * place / max(1, len(nets) - 1)) for place, row in enumerate(nets)}
     for axis, (key, along, xlabel, ylabel) in zip(axes.flat, panels, strict=True):
         for row in rows:
@@ -237,4 +236,3 @@ def draw_limit(rows: list[SeriesRow], path: str) -> None:
         axis.spines[["top", "right"]].set_visible(False)
     axes.flat[0].legend(fontsize=8, frameon=False)
     figure.savefig(path, dpi=130)
-    plt.close(figure)

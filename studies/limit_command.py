@@ -38,6 +38,7 @@ def add_verb(verbs: Any) -> None:
 def show_limit(given: argparse.Namespace) -> int:
     """Solve, train, compare; everything is checked before anything is trained."""
     from powercount.door.forecast import announce, trainings
+    from powercount.door.process import keep_memory
     from powercount.empirical.dynamics.training import Run
     from powercount.studies.limit import LimitPlan, draw_limit, gaps, run_limit
 
@@ -70,6 +71,7 @@ def show_limit(given: argparse.Namespace) -> int:
     )
     study = Study(seed=given.seed, folder=given.folder or kept_in("nfd"), say=say_on_terminal)
     study.check()
+    keep_memory()
     rows = run_limit(plan, study)
     compared = gaps(rows)
     if given.plot is not None:

@@ -146,7 +146,7 @@ def compute(function: str, arguments: Mapping[str, Any]) -> Any:
 
 def compute_elsewhere(function: str, arguments: str, identity: str) -> Any:
     """A cell's value in a worker, on one thread; ``StudyError`` where another version of anything would compute it."""
-    from powercount.door.threads import one_thread
+    from powercount.door.process import one_thread
 
     one_thread()
     cell = Cell(function=function, arguments=arguments)

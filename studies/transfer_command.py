@@ -104,6 +104,7 @@ def _check_setting(setting: TransferSetting) -> None:
 def show_transfer(given: argparse.Namespace) -> int:
     """Run the study, print its table or JSON, and draw its figure."""
     from powercount.door.forecast import announce, rate_sweeps
+    from powercount.door.process import keep_memory
     from powercount.door.report import print_table
     from powercount.empirical.dynamics.rates import first_grid
     from powercount.studies.study import Study, kept_in, say_on_terminal, writing
@@ -131,6 +132,7 @@ def show_transfer(given: argparse.Namespace) -> int:
         say=say_on_terminal,
     )
     study.check()
+    keep_memory()
     result = run_transfer(study, settings, plan)
     if given.plot is not None:
         with writing("--plot", given.plot):

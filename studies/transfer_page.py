@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from powercount.decide import REPORTED
+from powercount.door.figure import canvas
 from powercount.studies.transfer import TransferResult, TransferRow
 
 if TYPE_CHECKING:
@@ -73,15 +74,10 @@ def transfer_title(result: TransferResult) -> str:
 
 def draw_transfer(result: TransferResult, path: str | Path) -> None:
     """Write the figure; the file name's ending chooses the format."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     blocks = list(dict.fromkeys(row.setting.block for row in result.rows))
     lines = list(dict.fromkeys((row.setting.loss, row.setting.moving) for row in result.rows))
     columns = len(blocks) + 1
-    figure = Figure(figsize=(2.7 * columns + 0.8, 2.3 * len(lines) + 1.1), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(len(lines), columns, squeeze=False)
+    figure, axes = canvas(len(lines), columns, 2.7 * columns + 0.8, 2.3 * len(lines) + 1.1)
     for line, (loss, moving) in enumerate(lines):
         kept = [row for row in result.rows if (row.setting.loss, row.setting.moving) == (loss, moving)]
         found = {row.setting.block: row for row in kept}

@@ -137,7 +137,10 @@ def cluster(address: str) -> Iterator[Executor]:
 
 
 def begin() -> None:
-    """Make this process a worker: it dies of an interrupt without a word, and with its parent."""
+    """Make this process a worker: it dies of an interrupt without a word, and with its parent, and keeps its memory."""
+    from powercount.door.process import keep_memory
+
+    keep_memory()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

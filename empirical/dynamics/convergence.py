@@ -45,7 +45,7 @@ def initial_covariances(pairs: Pairs) -> Tensor:
         generator = torch.Generator().manual_seed(seed_of(pairs.seed, first))
 
         def normal(count: int = count, generator: torch.Generator = generator) -> Tensor:
-            return torch.randn(count, n, 2, generator=generator, dtype=torch.float64)
+            return torch.randn(count, n, 2, generator=generator).double()  # as ``training.Source`` draws
 
         h = normal() @ mix.T
         for _ in range(pairs.depth):

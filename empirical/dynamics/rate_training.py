@@ -42,7 +42,8 @@ MODES: Final[tuple[Moving, ...]] = ("all", "hidden", "split")
 SPLIT_RATE: Final = 1.0
 DIGITS: Final = 1797
 HELD_OUT: Final = 512
-TRAINED: Final = ("sgd", "adam")
+ADAPTIVE: Final = ("adam", "adamw")  # the same step where nothing decays
+TRAINED: Final = ("sgd", *ADAPTIVE)
 BETAS: Final = (0.9, 0.999)
 SMALLEST: Final = 2.0**-63  # of Adam's epsilon: the least number whose square is a float32 in full
 
@@ -92,7 +93,7 @@ class RateRun:
     @property
     def adaptive(self) -> bool:
         """Whether a step is that of Adam."""
-        return self.recipe.optimizer.name == "adam"
+        return self.recipe.optimizer.name in ADAPTIVE
 
     def memory_needed(self, rates: int) -> int:
         """Bytes for that many networks: weights, Adam's two averages, and two activations an internal layer."""

@@ -17,7 +17,7 @@ zero, where nothing has been learned; a run that is no number has failed.
 The grid has half octaves from ``LOWEST`` to ``HIGHEST`` and is widened until it brackets the first three for every
 member: upwards by octaves, downwards by double octaves, where r is a power law of the rate. Upwards it also follows
 the late optimum, as far as ``LATE_HIGH``; one beyond is no number. Nor is a speed where input and readout move at a
-fixed rate, and the loss with them.
+fixed rate, and the loss with them: that grid begins at ``NO_SPEED_LOWEST`` and has half octaves throughout.
 Worked line: r = -1, -2, 0 at rates 1, 2, 4 is least a sixth of an octave below 2.
 """
 
@@ -31,13 +31,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from powercount.empirical.dynamics.rate_training import RateRun, TransferError, train_rates
+from powercount.empirical.dynamics.rate_training import Moving, RateRun, TransferError, train_rates
 from powercount.empirical.ensemble import chunks
 from powercount.empirical.fit import Estimate, jackknife, least_squares_weights
 
 Array = NDArray[np.float64]
 
 LOWEST, HIGHEST, STEP = -1.0, 3.5, 0.5
+NO_SPEED_LOWEST = 1.0
 LIMIT_LOW, LATE_HIGH, LIMIT_HIGH = -13.0, 6.5, 12.5
 # One eighth: far enough from rounding and from the edge alike; its second order is declared where it is judged.
 PROGRESS: Final = 0.125
@@ -98,14 +99,15 @@ def train_grid(run: RateRun, members: Sequence[int], exponents: Sequence[float])
     )
 
 
-def first_grid() -> tuple[float, ...]:
-    """The rates every run is trained at first."""
-    return tuple(float(each) for each in np.arange(LOWEST, HIGHEST + STEP / 2, STEP))
+def first_grid(moving: Moving = "all") -> tuple[float, ...]:
+    """The rates every run is trained at first: where no speed is read off, only those around the optimum."""
+    lowest = NO_SPEED_LOWEST if moving == "split" else LOWEST
+    return tuple(float(each) for each in np.arange(lowest, HIGHEST + STEP / 2, STEP))
 
 
 def trained_curves(run: RateRun, members: Sequence[int]) -> RateCurves:
     """The curves on a grid wide enough for every member; ``TransferError`` where none is."""
-    curves = train_grid(run, members, first_grid())
+    curves = train_grid(run, members, first_grid(run.moving))
     while beyond_above(curves):
         top = curves.exponents[-1]
         if top + 2 * STEP > LIMIT_HIGH:
@@ -121,7 +123,9 @@ def trained_curves(run: RateRun, members: Sequence[int]) -> RateCurves:
                 f"{run.recipe.name} at depth {run.depth} ({run.moving}) is too fast or unstable even at a rate of "
                 f"2^{bottom:g}; lower --steps, or check the powers of its rates"
             )
-        curves = curves.joined(train_grid(run, members, (bottom - 2,)))
+        # Where a speed is read off the optimum is far above; where none is, it lies there.
+        lower = (bottom - 2 * STEP, bottom - STEP) if run.moving == "split" else (bottom - 2,)
+        curves = curves.joined(train_grid(run, members, lower))
     return curves
 
 

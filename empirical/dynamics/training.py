@@ -93,7 +93,7 @@ class Run:
             raise DynamicsError(f"steps = {self.steps}, samples = {self.samples}: both are at least 1")
         if self.outputs not in OUTPUTS:
             raise DynamicsError(f"outputs = {self.outputs}; choose one of: {', '.join(map(str, OUTPUTS))}")
-        met = max((self.steps + 1) * self.samples, FEATURES + self.outputs if self.kind == "particles" else 0)
+        met = max((self.steps + 1) * self.samples, self.samples + self.outputs if self.kind == "particles" else 0)
         if self.kind != "dense" and met > self.width:
             raise DynamicsError(f"{met} directions do not fit in width {self.width}; use more particles")
 
@@ -174,6 +174,13 @@ def matched(columns: Tensor) -> Tensor:
     return whitened
 
 
+def square_root(covariances: Tensor) -> Tensor:
+    """The symmetric root of symmetric matrices (S, p, p); an eigenvalue that rounding left below zero is zero."""
+    values, vectors = torch.linalg.eigh(covariances)
+    root: Tensor = vectors @ (values.clamp_min(0).sqrt()[:, :, None] * vectors.transpose(1, 2))
+    return root
+
+
 class Source:
     """Standard normal columns for S members, from a generator each or, pooled, from one.
 
@@ -186,13 +193,16 @@ class Source:
         drawn = members[:1] if run.pooled else members
         self.generators = [torch.Generator().manual_seed(seed_of(run.seed, member)) for member in drawn]
 
-    def normal(self, rows: int, columns: int) -> Tensor:
-        """Fresh N(0, 1) numbers, shape (S, rows, columns)."""
-        each = [
-            torch.randn(self.count, rows, columns, generator=generator, dtype=torch.float64)
-            for generator in self.generators
-        ]
-        return torch.cat(each)
+    def normal(self, rows: int, columns: int, scale: float = 1.0) -> Tensor:
+        """Fresh N(0, scale^2) numbers in float64, shape (S, rows, columns).
+
+        They are drawn in float32, in a quarter of the time: their grain, 2^(-24), and where it cuts the tail, at 5.8
+        standard deviations, move a mean square by 1e-7.
+        """
+        drawn = torch.empty(len(self.generators) * self.count, rows, columns)
+        for place, generator in enumerate(self.generators):
+            drawn[place * self.count : (place + 1) * self.count].normal_(generator=generator)
+        return drawn.double().mul_(scale)
 
 
 class Net:
@@ -204,14 +214,15 @@ class Net:
         self.phi, self.slope = ACTIVATION[run.activation], SLOPE[run.activation]
         self.x, targets = data_of(run, members)
         self.source = Source(run, members)
-        first = self.source.normal(run.width, FEATURES + run.outputs)
+        first = self.source.normal(run.width, run.samples + run.outputs)
         if run.kind == "particles":
             first = matched(first)
-        self.v = first[:, :, FEATURES:].transpose(1, 2)
+        self.v = first[:, :, run.samples :].transpose(1, 2)
         self.matrices = [self._matrix() for _ in range(run.depth)]
         self.overlap = torch.bmm(self.x.transpose(1, 2), self.x) / FEATURES
         self.past = Trajectory(run, targets)
-        self.start = torch.bmm(first[:, :, :FEATURES], self.x) / FEATURES**0.5
+        # W_in x / sqrt(d) has n independent rows N(0, overlap): 64 columns of W_in are not needed for it.
+        self.start = torch.bmm(first[:, :, : run.samples], square_root(self.overlap))
         self.offset: Tensor | float = 0.0
         self.slopes: list[Tensor] = []  # phi' of the last forward pass, where each block has it
 
@@ -219,9 +230,9 @@ class Net:
         n, source = self.run.width, self.source
         if self.run.kind != "dense":
             met = (self.run.steps + 1) * self.run.samples
-            return Lazy(lambda columns: source.normal(n, columns) / n**0.5, tied=self.run.tied, capacity=met)
-        forward = source.normal(n, n) / n**0.5
-        return Dense(forward, forward if self.run.tied else source.normal(n, n) / n**0.5)
+            return Lazy(lambda columns: source.normal(n, columns, n**-0.5), tied=self.run.tied, capacity=met)
+        forward = source.normal(n, n, n**-0.5)
+        return Dense(forward, forward if self.run.tied else source.normal(n, n, n**-0.5))
 
     def _added(self, directions: list[Tensor], seen: list[Tensor], columns: Tensor) -> Tensor:
         """- eta sum_j direction^j <seen^j, columns> / n: what the steps so far have added to a matrix."""

@@ -310,7 +310,7 @@ def test_the_rules_of_both_sides_are_of_the_same_optimizers():
 
 def test_whole_trainings_are_those_of_sgd_and_adam():
     """A rate sweep trains by plain descent or Adam: a recipe of another optimizer is refused, not trained by them."""
-    with pytest.raises(TransferError, match="those of sgd, adam"):
+    with pytest.raises(TransferError, match="those of sgd, adam, adamw"):
         RateRun(recipe=named_recipe("mup", optimizer=Optimizer(name="muon")), width=8, depth=2)
 
 

@@ -23,12 +23,15 @@ from powercount.empirical.dynamics.rate_training import (
 )
 from powercount.empirical.dynamics.rates import (
     FLOOR,
+    READINGS,
     RateCurves,
     bounded,
     crossing,
     depth_slope,
+    first_grid,
     readings,
     steady,
+    train_grid,
     trained_curves,
     vertex,
 )
@@ -94,6 +97,7 @@ def outside_forward(net, x):
         ("depth-mup", 1, "tanh", "cross-entropy", "hidden", False, "adam"),
         ("depth-mup", 2, "relu", "mse", "all", False, "adam"),
         ("depth-mup", 1, "tanh", "cross-entropy", "all", True, "adam"),
+        ("completep", 2, "tanh", "cross-entropy", "hidden", False, "adamw"),
     ],
 )
 def test_every_rate_trains_the_plain_net(name, layers, activation, loss, moving, outside, optimizer):
@@ -148,6 +152,17 @@ def test_planted_readings_are_recovered(optimum):
     assert found["optimum"][0] == pytest.approx(optimum, abs=1e-12)  # rounding of three sums
     assert found["edge"][0] == pytest.approx(3.3, abs=1e-12)
     assert found["speed"][0] == pytest.approx(-3.4, abs=1e-12)
+
+
+def test_rates_below_the_optimum_are_left_out_where_no_speed_is_read_off():
+    """Of a split sweep every reading but the speed is the same from the whole grid, two rates shorter here."""
+    run = RateRun(recipe=named_recipe("depth-mup"), width=16, depth=4, moving="split")
+    short, whole = trained_curves(run, range(3)), train_grid(run, range(3), first_grid("all"))
+    whole = whole.joined(train_grid(run, range(3), [e for e in short.exponents if e > whole.exponents[-1]]))
+    assert set(short.exponents) == set(whole.exponents) - {-1.0, -0.5}
+    found, expected = readings(short), readings(whole)
+    for name in (each for each in READINGS if each != "speed"):
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-5)
 
 
 def test_a_catapult_counts_only_late():

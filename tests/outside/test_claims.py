@@ -16,8 +16,9 @@ import pytest
 from powercount.__main__ import main
 from powercount.door.entry import AGREES, BAD_INPUT
 from powercount.empirical.fit import Estimate
+from powercount.ledger import figures
 from powercount.ledger.claim import ALONE
-from powercount.ledger.command import _code
+from powercount.ledger.command import _code, measured
 from powercount.ledger.figures import FIGURES, collapse
 from powercount.ledger.finding import Evidence, from_estimate, judgement
 from powercount.ledger.page import FOLDER, PAGE, page_text
@@ -222,9 +223,30 @@ def test_a_record_that_cannot_be_read_is_refused(tmp_path):
     assert path.read_text() == "no record"
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_plots_are_drawn_beside_the_claims_from_the_same_cells(tmp_path, monkeypatch, jobs):
+    """A plot is one more thing that asks for cells: by workers, and each cell is computed once."""
+
+    def draw(study, path):
+        path.write_text(f"mean {study.cell('mean', 'statistics:mean', data=[1, 3])}")
+
+    (tmp_path / FOLDER).mkdir()
+    monkeypatch.setattr(figures, "DRAWN", dict.fromkeys(FIGURES, draw))
+    claims = [claim for claim in CLAIMS if claim.id == "C7"]
+    study = Study(quick=True, folder=tmp_path / "cells")
+    assert list(measured(claims, study, jobs, page=tmp_path)) == ["C7"]
+    assert {(tmp_path / FOLDER / name).read_text() for name in FIGURES} == {"mean 2"}
+    assert len(list((tmp_path / "cells").iterdir())) == 1
+
+
+def test_every_plot_has_a_caption_and_is_drawn():
+    """Captions are read without what draws; both name the same plots."""
+    assert list(figures.DRAWN) == list(FIGURES)
+
+
 def test_the_collapse_is_drawn_from_real_steps():
     """The page's figure of the collapse measures what it draws: own updates and whole change after a real step."""
-    found = collapse(Study(quick=True), "depth-mup", 1, (4, 8, 16))
+    found = collapse(Study(quick=True), ["depth-mup"], [1], (4, 8, 16))["depth-mup", 1]
     assert set(found) == {"own-update:1", "own-update:2", "total-update:1"}
     assert all(len(points) == 3 and min(points) > 0 for points in found.values())
     assert found["own-update:1"] == sorted(found["own-update:1"], reverse=True)

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,11 @@ from powercount.__main__ import main
 from powercount.derivations.laws import LAWS
 from powercount.derivations.named import named_recipe
 from powercount.derivations.recipe import Optimizer
-from powercount.derivations.translate import translated
+from powercount.derivations.translate import translated, with_decay, with_epsilon
 from powercount.door.entry import AGREES, BAD_INPUT, CONTRADICTS, UNDECIDED
 from powercount.door.recipe_file import recipe_text
 
+SMALL = ["--sizes", "32,64,128", "--depth", "2", "--seeds", "16"]
 FAST = ["--sizes", "4,8,16,32", "--width", "64", "--seeds", "16"]
 
 
@@ -102,6 +104,26 @@ def test_verify_agrees_contradicts_and_names_the_power(answer, tmp_path):
     assert "hidden1 learning_rate: its power of L is off by +1/2" in out
     assert "CONTRADICTS: own-update:1 ~ L^(-1/2)" in out
     assert "repeat with: powercount" in out
+
+
+@pytest.mark.parametrize("option", ["weight_decay", "epsilon"])
+@pytest.mark.parametrize("claimed", [False, True])
+def test_an_option_of_one_side_is_the_suspect(answer, tmp_path, option, claimed):
+    """No power explains an epsilon or a decay that only one side has: it is named, and powers are left alone."""
+    plain = translated(named_recipe("completep"), "adamw")
+    theirs = with_decay(plain) if option == "weight_decay" else with_epsilon(plain)
+    theirs = theirs.shifted("hidden1", option, "width", Fraction(1))
+    files = [tmp_path / "plain.toml", tmp_path / "theirs.toml"]
+    for file, recipe in zip(files, (plain, theirs), strict=True):
+        file.write_text(recipe_text(recipe))
+    mine, against = files if claimed else files[::-1]
+    asked = "decay-update:1" if option == "weight_decay" else "own-update:1"
+    code, out, _ = answer("verify", mine, "--against", against, "--observable", asked, "--axis", "width", *SMALL)
+    assert code == CONTRADICTS
+    has, lacks = ("the claims have", "RECIPE has not") if claimed else ("RECIPE has", "the claims have not")
+    assert f"suspect along width: {has} {option} for " in out
+    assert f", which {lacks}" in out
+    assert "learning_rate" not in out
 
 
 def test_a_files_rates_are_translated_only_when_asked(answer, tmp_path):
