@@ -37,7 +37,12 @@ Nodes = tuple[tuple[float, float], ...]
 
 @lru_cache(maxsize=1 << 10)
 def gaussian_nodes(std: float) -> Nodes:
-    """(x, weight) for E F(std x), x standard normal and F a function that bends at arguments of order one."""
+    """(x, weight) for E F(std x), x standard normal and F a function that bends at arguments of order one.
+
+    Raises ``OverflowError`` where the variance has left the range of floats.
+    """
+    if not math.isfinite(std):
+        raise OverflowError("a variance that no float holds")
     unit = std if 0 < std < 1 else 1
     per_unit = unit / std if std > 0 else 1
     most = math.ceil(math.asinh(REACH / per_unit) * NODES_PER_UNIT)

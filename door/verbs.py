@@ -269,6 +269,7 @@ def show_verdicts(given: argparse.Namespace) -> int:
     from powercount.door.report import print_suspects, print_verdicts, progress_on_terminal
     from powercount.empirical.nets import check_possible
     from powercount.explain import explain
+    from powercount.finite_size import FiniteSize
     from powercount.recipes import check_steps, verify_axis
 
     recipe = recipe_asked(given.recipe, given)
@@ -291,6 +292,8 @@ def show_verdicts(given: argparse.Namespace) -> int:
     for sweep in planned.values():
         check_possible(recipe, sweep)
         check_steps(recipe, sweep)
+        with within_floats():
+            FiniteSize.of(against, sweep).largest_error()
     announce(sweeps(recipe, planned.values()), SMALLER)
     one_thread()
     found = {}

@@ -118,19 +118,22 @@ def _fit(squares: NDArray[np.float64], weights: NDArray[np.float64]) -> Estimate
     """sum_i w_i log y_i, with y_i the root mean square at point i and sum_i w_i = 0.
 
     A negative entry is a change lost in rounding, and minus the most that its square can be: it counts as zero where
-    all of them together are at most ``HIDDEN`` of the sum, and else nothing can be read off ("drowned").
+    all of them together are at most ``HIDDEN`` of the sum, whichever member is left out, and else nothing can be read
+    off ("drowned"). Where all of a sum is one member's, nothing is known about its error: it is infinite.
     """
     seeds = len(squares)
     if not np.isfinite(squares).all():
         return Estimate(value=np.nan, standard_error=np.nan, freedom=seeds - 1, state="diverges")
     squares, lost = seen(squares), seen(-squares)
-    total = squares.sum(axis=0)
-    if (lost.sum(axis=0) > HIDDEN * total).any():
-        return Estimate(value=np.nan, standard_error=np.nan, freedom=seeds - 1, state="drowned")
+    total, hidden = squares.sum(axis=0), lost.sum(axis=0)
     left_out = total - squares
-    if (total == 0).any() or (left_out <= 0).any():
+    if (hidden > HIDDEN * total).any() or (hidden - lost > HIDDEN * left_out).any():
+        return Estimate(value=np.nan, standard_error=np.nan, freedom=seeds - 1, state="drowned")
+    if (total == 0).any():
         return Estimate(value=np.nan, standard_error=np.nan, freedom=seeds - 1, state="zero")
     slope = float(weights @ np.log(total / seeds)) / 2
+    if (left_out <= 0).any():
+        return Estimate(value=slope, standard_error=np.inf, freedom=seeds - 1)
     without = np.log(left_out / (seeds - 1)) @ weights / 2
     plain = from_left_out(slope, without)
     error, skewness = plain.standard_error, [skewness_of(-without)]
@@ -166,7 +169,7 @@ def fit_slopes(squares: NDArray[np.float64], points: Sequence[tuple[int, int]]) 
         logs = np.log(np.asarray(list(sizes.values()), dtype=np.float64))
         rows = list(np.linalg.pinv(np.concatenate([np.ones((1, len(points))), logs]).T)[1:])
     along = {axis: _fit(squares, weights) for axis, weights in zip(sizes, rows, strict=True)}
-    if any(each.state != "measured" for each in along.values()):
+    if not all(np.isfinite(each.standard_error) for each in along.values()):
         return Slopes(along=along, covariance=np.full((len(rows), len(rows)), np.nan))
     clear = seen(squares)
     without = np.log(clear.sum(axis=0) - clear) @ np.stack(rows).T / 2
@@ -184,6 +187,8 @@ def fit_ratio(squares: NDArray[np.float64], others: NDArray[np.float64], sizes: 
         return found
 
     top, bottom = squares.sum(axis=0), others.sum(axis=0)
+    if (top - squares <= 0).any() or (bottom - others <= 0).any():  # all of a sum is one member's
+        return Estimate(value=float(difference(top, bottom)), standard_error=np.inf, freedom=seeds - 1)
     plain = from_left_out(float(difference(top, bottom)), difference(top - squares, bottom - others))
     skewness = skewness_of(-difference(top - squares, bottom - others)) if seeds > 2 else 0.0
     return replace(plain, skewness=(max(0.0, -skewness), max(0.0, skewness)))
@@ -194,8 +199,9 @@ def total(one: Estimate, other: Estimate) -> Estimate:
     parts = (one, other)
     squares = [each.standard_error**2 for each in parts]
     variance = sum(squares)
-    if variance == 0:
-        return replace(one, value=one.value + other.value)
+    if variance == 0 or not np.isfinite(variance):
+        worse = max(parts, key=lambda each: each.standard_error)
+        return replace(worse, value=one.value + other.value)
     freedom = int(variance**2 / sum(square**2 / each.freedom for square, each in zip(squares, parts, strict=True)))
     left, right = (
         sum(each.skewness[side] * each.standard_error**3 / (each.freedom + 1) ** 0.5 for each in parts)

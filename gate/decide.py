@@ -42,7 +42,8 @@ class Expectation(Protocol):
     ``value`` is the slope (or any number) expected at the very points that were measured, nan where it leaves the range
     of floats; ``allowance`` how far that itself may be off; ``distance`` how far off the nearest rival's value lies at
     these points, and ``rival`` that rival's distance in powers. Of a quantity that is expected to be exactly zero,
-    ``vanishes`` is true; ``void`` if in this subject everything is; ``below`` if what is expected is too small a float.
+    ``vanishes`` is true; ``void`` if in this subject everything is; ``below`` if what is expected is too small a float;
+    ``dead`` if by chance it may be exactly zero in every member.
     """
 
     @property
@@ -76,6 +77,11 @@ class Expectation(Protocol):
         ...
 
     @property
+    def dead(self) -> bool:
+        """Whether by chance it may be exactly zero in every member."""
+        ...
+
+    @property
     def below(self) -> bool:
         """Whether it is too small a float."""
         ...
@@ -94,6 +100,7 @@ class Limit:
     vanishes: bool = False
     void: bool = False
     below: bool = False
+    dead: bool = False
 
     @property
     def distance(self) -> float:
@@ -139,6 +146,10 @@ def decide(estimate: Estimate, expected: Expectation, *, frozen: bool = False) -
         if expected.below:
             return said(
                 "UNDECIDED", "the values expected here lie below the range of floats (underflow); use smaller sizes"
+            )
+        if expected.dead:
+            return said(
+                "UNDECIDED", "it is exactly zero at some size, as of networks so narrow all may be; use wider ones"
             )
         return said("CONTRADICTS", "it is exactly zero at some size: frozen, or void evidence")
     if estimate.state == "diverges" or not math.isfinite(estimate.value):

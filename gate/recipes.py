@@ -71,6 +71,15 @@ def default_sweep(recipe: Recipe, axis: Axis, *, steps: int = 0) -> Sweep:
         steps=steps,
         examples=1 if steps else EXAMPLES,
     )
+    with suppress(OverflowError):  # values that leave the range of floats at these sizes do so at larger ones
+        sweep = _roomy(recipe, sweep)
+    while sweep.most_seeds > 2 * sweep.seeds and sweep.most_seeds * weights(recipe, sweep) > MOST_WEIGHTS:
+        sweep = replace(sweep, most_seeds=sweep.most_seeds // 2)
+    return sweep
+
+
+def _roomy(recipe: Recipe, sweep: Sweep) -> Sweep:
+    """The sweep, as much wider as leaves seeds enough room beside the declared error."""
     chosen = sweep
     for times in WIDENINGS:
         if (
@@ -79,12 +88,9 @@ def default_sweep(recipe: Recipe, axis: Axis, *, steps: int = 0) -> Sweep:
         ):
             break
         chosen = sweep.widened(times)
-    sweep = _told_apart(recipe, chosen)
-    if axis == "width" and len(sweep.sizes) > FEWEST_SIZES and FiniteSize.of(recipe, sweep).largest_error() > ROOMY:
-        sweep = replace(sweep, sizes=sweep.sizes[1:])
-    while sweep.most_seeds > 2 * sweep.seeds and sweep.most_seeds * weights(recipe, sweep) > MOST_WEIGHTS:
-        sweep = replace(sweep, most_seeds=sweep.most_seeds // 2)
-    return sweep
+    chosen = _told_apart(recipe, chosen)
+    narrow = chosen.axis == "width" and FiniteSize.of(recipe, chosen).largest_error() > ROOMY
+    return replace(chosen, sizes=chosen.sizes[1:]) if narrow and len(chosen.sizes) > FEWEST_SIZES else chosen
 
 
 def _told_apart(recipe: Recipe, sweep: Sweep) -> Sweep:

@@ -14,7 +14,7 @@ from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Final, TypedDict
 
-from powercount.decide import CONFIDENCE, REPORTED, RIVAL, Outcome, decide
+from powercount.decide import CONFIDENCE, FALSE_ALARM, REPORTED, RIVAL, Outcome, decide
 from powercount.derivations.predict import Prediction, derive
 from powercount.derivations.recipe import Recipe, observables_of
 from powercount.empirical.sweep import Measurement, finite
@@ -110,6 +110,7 @@ class Exact:
     prediction: Prediction
     values: FiniteSize
     rival: Fraction | float
+    seeds: int = 1
 
     @cached_property
     def value(self) -> float:
@@ -141,6 +142,14 @@ class Exact:
         """Whether some size expected is smaller than a float with all its digits."""
         return min(self.values.log_sizes(self.prediction.observable)) < SMALLEST_LOG
 
+    @property
+    def dead(self) -> bool:
+        """Whether every network of a size may be dead: of a relu layer no unit of n is on with probability 2^(-n)."""
+        block = self.prediction.recipe.block
+        narrowest = min(width for width, _ in self.values.sweep.points())
+        one = min(1.0, block.layers * 2.0**-narrowest)
+        return block.activation == "relu" and one**self.seeds > FALSE_ALARM
+
 
 def judge(
     prediction: Prediction,
@@ -154,7 +163,7 @@ def judge(
     ``finite_size`` is the expected values at the measurement's sizes, computed here where not given.
     """
     values = finite_size or FiniteSize.of(prediction.recipe, measurement.sweep)
-    expected = Exact(prediction=prediction, values=values, rival=rival)
+    expected = Exact(prediction=prediction, values=values, rival=rival, seeds=measurement.seeds)
     frozen = measurement.state == "zero" and not any(measurement.points)
     decision = decide(measurement.fitted, expected, frozen=frozen)
     because = decision.because

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from powercount.decide import CONFIDENCE, RIVAL
+from powercount.decide import CONFIDENCE, RIVAL, Limit, decide
 from powercount.derivations.named import named_recipe
 from powercount.derivations.predict import derive
 from powercount.derivations.recipe import Observable
@@ -228,6 +228,20 @@ def test_estimates_add_as_independent_ones_do():
     apart = fit_ratio(loud, squares, SIZES)
     assert apart.value == pytest.approx(fit_slope(loud, SIZES).value - fit_slope(squares, SIZES).value)
     assert apart.standard_error > 0.01
+
+
+@pytest.mark.parametrize("seeds", [2, 8])
+def test_what_rests_on_one_member_decides_nothing(seeds):
+    """All but one member lost in rounding at one size: drowned; exactly zero there: a slope of unknown error."""
+    for rest, state, error in ((-1e-30, "drowned", np.nan), (0.0, "measured", np.inf)):
+        squares = np.outer(np.ones(seeds), np.asarray(SIZES, dtype=np.float64))
+        squares[1:, -1] = rest
+        estimate = fit_slope(squares, SIZES)
+        assert estimate.state == state
+        np.testing.assert_equal(estimate.standard_error, error)
+        for value in (0.5, -3.0):
+            decision = decide(estimate, Limit(value=value))
+            assert decision.outcome == "UNDECIDED"
 
 
 def test_one_drowned_or_one_infinite_member_is_enough():

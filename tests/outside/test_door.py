@@ -12,7 +12,7 @@ import pytest
 from powercount import __main__ as command
 from powercount.__main__ import main
 from powercount.derivations.named import named_recipe
-from powercount.derivations.recipe import MOST_DENOMINATOR, MOST_POWER, PowercountError, QuestionError, Recipe
+from powercount.derivations.recipe import AXES, MOST_DENOMINATOR, MOST_POWER, PowercountError, QuestionError, Recipe
 from powercount.door.entry import AGREES, BAD_INPUT, CRASHED, UNDECIDED, UsageError, within_floats
 from powercount.door.recipe_file import recipe_text
 from powercount.door.report import print_table
@@ -103,6 +103,22 @@ def test_powers_whose_product_no_float_holds_are_refused(answer, tmp_path):
             is_one_line(found, "leave the range of floats")
     with pytest.raises(UsageError, match="choose smaller --sizes"), within_floats():
         _ = 1e300**2
+
+
+@pytest.mark.parametrize("activation", ["silu", "gelu"])
+@pytest.mark.parametrize("role", ["hidden1", "input"])
+def test_default_sizes_that_no_float_holds_do_not_stop_smaller_ones(answer, tmp_path, activation, role):
+    """n^8 L^8 of deep default sizes is out of range: sizes of the user's are judged, and the default refused."""
+    recipe = named_recipe("sp", layers=3, activation=activation)
+    for axis in AXES:
+        recipe = recipe.shifted(role, "init_std", axis, 8 - recipe.role(role).init_std.along(axis))
+    path = tmp_path / "mine.toml"
+    path.write_text(recipe_text(recipe))
+    code, _, _ = answer("verify", path, *STREAM, "--axis", "depth", "--sizes", "1,2,3", "--width", "2", "--seeds", "4")
+    assert code in (AGREES, UNDECIDED)
+    found = answer("verify", path, *STREAM, "--axis", "depth")
+    if found[0] not in (AGREES, UNDECIDED):
+        is_one_line(found, "leave the range of floats")
 
 
 def test_the_python_interface_refuses_the_same_powers():
