@@ -212,7 +212,7 @@ def c17_eigenvalue(study: Study) -> list[Evidence]:
     widths, found = (256, 512, 1024) if study.quick else (512, 1024, 2048, 4096), []
     for activation in ("relu", "tanh"):
         runs = [fitted(study, activation, 16, width=width) for width in widths]
-        at = np.stack(members_of_each(study, runs, members(study) // 2, (_eigenvalues,)), axis=1)
+        at = np.stack(members_of_each(study, runs, members(study), (_eigenvalues,)), axis=1)
         for place, what in enumerate(("features", "gradients")):
             vectors = runs[0].samples * (runs[0].steps + 1 - place)
             edge = slope_expected([(1 - (vectors / width) ** 0.5) ** 2 for width in widths], widths)
