@@ -1,0 +1,346 @@
+r"""What a step of any optimizer did to any torch model, at every use of every parameter: one forward pass, replayed.
+
+The user's own step has been made; theta_0 stands in the model again, theta_1 is known. One forward pass is run, and
+every operation torch dispatches is seen. A tensor computed from parameters alone (a transpose, a mask times a weight, a
+low-rank product, a lookup at constant places) carries its values at theta_0 and, for each parameter it was made from,
+with that one at theta_1. Where such a tensor first meets data the parameter is used:
+
+    own = op(x_0, W_1) - op(x_0, W_0)          the own update: its input as it was, nothing inherited
+    act = op(x_0, W_0)
+
+What follows a use and only rearranges it or multiplies it by a number (a view, a split into q, k and v, f = W h / n) is
+followed: a use is read off where its last such form is, and each part of a split is a use of its own.
+
+Data is what is neither a parameter nor a buffer nor made from these: the batch, and whatever is drawn at random on the
+way. Values of parameters keep their precision where the model casts them down (autocast), for there the change of a
+weight would be rounded away. In-place operations are replayed on copies.
+
+Worked line: y = x W^T / n with W moved by D gives one use, of own x D^T / n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_map
+from torch.utils.weak import WeakTensorKeyDictionary
+
+aten: Final = torch.ops.aten
+# What only rearranges its first argument, by the operation's name.
+SPLITS: Final = ("slice", "select", "split", "split_with_sizes", "unsafe_split", "unsafe_split_with_sizes", "unbind")
+VIEWS: Final = ("view", "_unsafe_view", "_reshape_alias", "t", "transpose", "permute", "unsqueeze", "squeeze", "expand")
+COPIES: Final = ("clone", "alias", "detach", "_to_copy")
+MOVES: Final = frozenset((*SPLITS, *VIEWS, *COPIES))
+FACTORS: Final = frozenset(("mul", "div"))
+JOINS: Final = frozenset(("cat", "stack"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """One parameter at one operation; ``own`` and ``act`` are root mean squares over all entries of its output.
+
+    ``operation`` is torch's name, ``place`` its number in the forward pass, ``part`` which part of a split.
+    """
+
+    parameter: str
+    operation: str
+    place: int
+    part: int
+    own: float
+    act: float
+
+
+@dataclass(slots=True)
+class Pair:
+    """A tensor made from parameters alone: its value at theta_0, and with each of them at theta_1."""
+
+    before: Tensor
+    after: dict[str, Tensor]
+
+
+@dataclass(slots=True)
+class Followed:
+    """The output of a use, as far as it has been followed: what each parameter changed of it."""
+
+    operation: str
+    place: int
+    changes: dict[str, Tensor]
+    act: Tensor
+    parts: list[Followed] = field(default_factory=list)
+
+    def uses(self) -> Iterable[Use]:
+        """One a parameter, or those of the parts."""
+        leaves = list(self.leaves())
+        for part, leaf in enumerate(leaves):
+            size = rms(leaf.act)
+            for name, change in leaf.changes.items():
+                yield Use(
+                    parameter=name,
+                    operation=self.operation,
+                    place=self.place,
+                    part=part,
+                    own=rms(change),
+                    act=size,
+                )
+
+    def leaves(self) -> Iterable[Followed]:
+        """The last forms of it."""
+        if not self.parts:
+            yield self
+        for part in self.parts:
+            yield from part.leaves()
+
+
+def rms(of: Tensor) -> float:
+    """The root mean square, in float64; nan of nothing."""
+    return float(of.detach().double().square().mean().sqrt()) if of.numel() else float("nan")
+
+
+def replay(
+    forward: Callable[[], Any],
+    before: Mapping[str, Tensor],
+    after: Mapping[str, Tensor],
+    constants: Iterable[Tensor] = (),
+) -> list[Use]:
+    """Every use of every parameter in one forward pass at theta_0, in the order of the operations.
+
+    ``before`` are the model's own parameter tensors by name, as they stand in it, ``after`` their values at theta_1,
+    of the same shapes; ``constants`` are its buffers. The caller puts random state and buffers back.
+    """
+    mode = Replay(before, after, constants)
+    with torch.no_grad(), plainly(), mode:
+        forward()
+    return [use for followed in mode.found for use in followed.uses()]
+
+
+@contextmanager
+def plainly() -> Iterator[None]:
+    """Without what computes several uses as one operation: compiled graphs, fused attention and recurrent layers."""
+    fused = torch.backends.mha.get_fastpath_enabled()
+    library, *_ = torch.backends.mkldnn.set_flags(False)  # type: ignore[no-untyped-call]
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        # Older versions than torch 2.6 have no stance: what is compiled there stays so.
+        stance = getattr(torch.compiler, "set_stance", None)
+        with nullcontext() if stance is None else stance("force_eager"):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+        torch.backends.mkldnn.set_flags(library)  # type: ignore[no-untyped-call]
+
+
+class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """The measuring pass; ``found`` are the uses, in the order of the operations."""
+
+    def __init__(
+        self, before: Mapping[str, Tensor], after: Mapping[str, Tensor], constants: Iterable[Tensor] = ()
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.pairs, self.constant, self.uses = (WeakTensorKeyDictionary() for _ in range(3))
+        self.alive: list[Tensor] = []  # a tensor that is marked must not be another's by its address
+        for name, tensor in before.items():
+            self._pair(tensor, Pair(tensor.detach(), {name: after[name].detach()}))
+        for tensor in constants:
+            self._constant(tensor)
+        self.place, self.found = 0, list[Followed]()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        self.place += 1
+        tensors = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
+        paired = [each for each in tensors if each in self.pairs]
+        of_data = any(each not in self.pairs and each not in self.constant for each in tensors)
+        random = torch.Tag.nondeterministic_seeded in func.tags
+        if not paired:
+            out = func(*args, **kwargs)
+            if not of_data and not random:
+                for each in tree_leaves(out):
+                    self._constant(each)
+            elif of_data:
+                self._forget_written(func, args, kwargs)
+                self._follow(func, args, kwargs, out)
+            return out
+        return self._used(func, args, kwargs, paired) if of_data else self._of_parameters(func, args, kwargs)
+
+    def _pair(self, tensor: Any, pair: Pair) -> None:
+        if isinstance(tensor, Tensor):
+            self.alive.append(tensor)
+            if tensor in self.constant:
+                del self.constant[tensor]
+            self.pairs[tensor] = pair
+
+    def _constant(self, tensor: Any) -> None:
+        if isinstance(tensor, Tensor) and tensor not in self.pairs:
+            self.alive.append(tensor)
+            self.constant[tensor] = True
+
+    def _forget_written(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """What data has been written into is data, and so is what shares its memory."""
+        for each in written(func, args, kwargs):
+            memory = each.untyped_storage()._cdata
+            for marks in (self.constant, self.pairs):
+                for other in [one for one in marks if one.untyped_storage()._cdata == memory]:
+                    del marks[other]
+
+    def _at(self, name: str | None, precise: torch.dtype | None = None) -> Callable[[Any], Any]:
+        """A leaf's value with one parameter at theta_1, or all at theta_0; data in the precision of the parameters."""
+
+        def value(leaf: Any) -> Any:
+            if not isinstance(leaf, Tensor):
+                return precise if precise is not None and isinstance(leaf, torch.dtype) else leaf
+            if leaf in self.pairs:
+                pair = self.pairs[leaf]
+                return pair.before if name is None else pair.after.get(name, pair.before)
+            return leaf.to(precise) if precise is not None and leaf.is_floating_point() else leaf
+
+        return value
+
+    def _again(
+        self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], name: str | None, precise: torch.dtype | None
+    ) -> Any:
+        """The operation once more, on other values; what it would write into is copied first."""
+        own = {id(each) for each in written(func, args, kwargs)}
+
+        def value(leaf: Any) -> Any:
+            found = self._at(name, precise)(leaf)
+            return found.clone() if isinstance(leaf, Tensor) and id(leaf) in own else found
+
+        return func(*tree_map(value, tuple(args)), **tree_map(value, dict(kwargs)))
+
+    def _moved(
+        self,
+        func: Any,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        paired: Sequence[Tensor],
+        precise: torch.dtype | None,
+    ) -> tuple[dict[str, Any], Any]:
+        """What an operation gives with each parameter at theta_1 alone, and in a precision of its own at theta_0.
+
+        What it draws beside a parameter, such as entries to drop, it draws alike each time, and the model itself last.
+        """
+        state, moved = torch.get_rng_state(), dict[str, Any]()
+        names = list(dict.fromkeys(name for each in paired for name in self.pairs[each].after))
+        for name in names:
+            moved[name] = self._again(func, args, kwargs, name, precise)
+            torch.set_rng_state(state)
+        base = None if precise is None else self._again(func, args, kwargs, None, precise)
+        torch.set_rng_state(state)
+        return moved, base
+
+    def _of_parameters(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """An operation on parameters and constants alone: its result carries a value for each of them."""
+        paired = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor) and each in self.pairs]
+        precise = self._precision(func, paired)
+        moved, base = self._moved(func, args, kwargs, paired, precise)
+        kept = None if precise is None else tree_leaves(base)
+        out = func(*args, **kwargs)
+        for index, each in enumerate(tree_leaves(out)):
+            if isinstance(each, Tensor):
+                after = {name: tree_leaves(value)[index] for name, value in moved.items()}
+                self._pair(each, Pair(each if kept is None else kept[index], after))
+        return out
+
+    def _precision(self, func: Any, paired: Sequence[Tensor]) -> torch.dtype | None:
+        """The dtype the parameters' values are kept in, where that is more than the operation's own; None where not."""
+        kept = [self.pairs[each].before.dtype for each in paired if each.is_floating_point()]
+        if not kept:
+            return None
+        most = max(kept, key=lambda dtype: torch.finfo(dtype).bits)
+        seen = [each.dtype for each in paired if each.is_floating_point()]
+        lower = any(torch.finfo(each).bits < torch.finfo(most).bits for each in seen)
+        return most if lower or name_of(func) == "_to_copy" else None
+
+    def _used(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], paired: Sequence[Tensor]) -> Any:
+        """Parameters meet data: the operation is evaluated with each of them at theta_1 and all else as it is."""
+        precise, operation = self._precision(func, paired), name_of(func)
+        if operation in JOINS:
+            for each in paired:  # what is joined to data keeps its own entries
+                pair = self.pairs[each]
+                changes = {name: value - pair.before for name, value in pair.after.items()}
+                self.found.append(Followed(operation, self.place, changes, pair.before))
+            return func(*args, **kwargs)
+        moved, base = self._moved(func, args, kwargs, paired, precise)
+        out = func(*args, **kwargs)
+        self._forget_written(func, args, kwargs)
+        at_start = first_tensor(out if base is None else base)
+        if at_start is None or not at_start.is_floating_point():
+            return out
+        changes = {}
+        for name, value in moved.items():
+            there = first_tensor(value)
+            assert there is not None  # one operation, the same outputs
+            changes[name] = there - at_start
+        act = at_start.clone()
+        followed = Followed(operation, self.place, changes, act)
+        self.found.append(followed)
+        seen = first_tensor(out)
+        assert seen is not None
+        earlier = []
+        if operation == "add":  # a bias apart from its matrix: the matrix's use goes on
+            for each in (one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor) and one in self.uses):
+                for at in self.uses[each] if each.shape == seen.shape else ():
+                    part = Followed(at.operation, at.place, at.changes, act)
+                    at.parts.append(part)
+                    earlier.append(part)
+        self._mark_use(seen, [followed, *earlier])
+        return out
+
+    def _mark_use(self, tensor: Tensor, followed: list[Followed]) -> None:
+        self.alive.append(tensor)
+        self.uses[tensor] = followed
+
+    def _follow(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], out: Any) -> None:
+        """Apply to what a use changed what is done to its output next, if that only rearranges or scales it."""
+        if not args or not isinstance(args[0], Tensor) or args[0] not in self.uses:
+            return
+        operation, rest = name_of(func), tuple(args[1:])
+        moves = operation in MOVES
+        if not moves and not (operation in FACTORS and len(rest) == 1 and self._is_number(rest[0])):
+            return
+        if written(func, args, kwargs):
+            return
+        kwargs = {name: value for name, value in kwargs.items() if name != "dtype"}
+        if operation == "_to_copy":
+            kwargs, func, rest = {}, aten.clone.default, ()
+        parts: list[list[Followed]] = [[] for _ in tree_leaves(out)]
+        for at in self.uses[args[0]]:
+            changed = {name: tree_leaves(func(each, *rest, **kwargs)) for name, each in at.changes.items()}
+            for index, act in enumerate(tree_leaves(func(at.act, *rest, **kwargs))):
+                changes = {name: values[index] for name, values in changed.items()}
+                parts[index].append(Followed(at.operation, at.place, changes, act))
+            at.parts += [each[-1] for each in parts]
+        for each, followed in zip(tree_leaves(out), parts, strict=True):
+            self._mark_use(each, followed)
+
+    def _is_number(self, factor: Any) -> bool:
+        return not isinstance(factor, Tensor) or (factor.numel() == 1 and factor in self.constant)
+
+
+def name_of(func: Any) -> str:
+    """An operation's name without namespace and overload: "mm" of aten.mm.default."""
+    return str(func.overloadpacket.__name__)
+
+
+def first_tensor(out: Any) -> Tensor | None:
+    """The first tensor an operation gives back."""
+    return next((each for each in tree_leaves(out) if isinstance(each, Tensor)), None)
+
+
+def written(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Tensor]:
+    """The tensors an operation writes into."""
+    found: list[Tensor] = []
+    for place, argument in enumerate(func._schema.arguments):
+        if argument.alias_info is None or not argument.alias_info.is_write:
+            continue
+        given = args[place] if place < len(args) else kwargs.get(argument.name)
+        found += [each for each in tree_flatten(given)[0] if isinstance(each, Tensor)]
+    return found
