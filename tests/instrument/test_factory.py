@@ -1,0 +1,182 @@
+"""A user's factory as a subject: its own optimizer's step, every use of every parameter, slopes known beforehand."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import torch
+from torch import nn
+
+from powercount.decide import Limit, decide
+from powercount.empirical.design import Sweep
+from powercount.empirical.factory import Built, FactoryError, FactoryNets, Quantity, step
+from powercount.empirical.grow import grow
+
+WIDTHS = Sweep(axis="width", sizes=(64, 128, 256), fixed=1, seeds=16, most_seeds=64)
+ALLOWED = 0.06  # of a slope without exact values: few tokens against the width, some 1/n
+
+
+def batch_of(examples=8):
+    """Gaussian inputs and labels, the same at every width."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(examples, 64, generator=generator), torch.randint(10, (examples,), generator=generator)
+
+
+def perceptron(width, kind="adam", shift=0.0, clip=None):
+    """Three layers in torch's own initialization; muP's rates under Adam, times n^shift for the hidden matrix."""
+    model = nn.Sequential(nn.Linear(64, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 10))
+    if kind == "adam":
+        return Built(model=model, optimizer=torch.optim.Adam(model.parameters(), lr=1e-3), batch=batch_of(), clip=clip)
+    if kind == "sgd":
+        return Built(model=model, optimizer=torch.optim.SGD(model.parameters(), lr=1e-3), batch=batch_of(), clip=clip)
+    hidden, readout = model[2].weight, model[4].weight
+    with torch.no_grad():
+        readout.mul_((64 / width) ** 0.5)  # n^(-1) in place of torch's n^(-1/2)
+    rest = [p for p in model.parameters() if p is not hidden and p is not readout]
+    rates = [(hidden, (64 / width) ** (1 - shift)), (readout, 64 / width)]
+    groups = [{"params": rest}, *({"params": [p], "lr": 1e-3 * rate} for p, rate in rates)]
+    return Built(model=model, optimizer=torch.optim.Adam(groups, lr=1e-3), batch=batch_of(), clip=clip)
+
+
+def slopes(build, asked, sweep=WIDTHS):
+    """The fitted slopes of what is asked for, by name."""
+    nets = FactoryNets(build=build)
+    _, found = grow(nets, asked, sweep)
+    return {str(each): found[each].along["width"] for each in asked}
+
+
+OWN = [Quantity(parameter=f"{place}.weight", kind="own") for place in (0, 2, 4)]
+OUT = [Quantity(parameter=f"{place}.weight", kind="out") for place in (0, 2, 4)]
+KNOWN = {
+    "adam": (0, 1, 1),
+    "sgd": (-0.5, 0.5, 1),
+    "mup": (0, 0, 0),
+}
+
+
+@pytest.mark.parametrize("kind", KNOWN)
+def test_own_updates_have_the_powers_of_the_users_own_optimizer(kind, powercount_laws):
+    """torch's own initialization under Adam: 0, 1, 1 of input, hidden, readout; under SGD -1/2, 1/2, 1; muP's: flat."""
+    found = slopes(lambda width, seed: perceptron(width, kind), OWN)
+    for (name, slope), power in zip(found.items(), KNOWN[kind], strict=True):
+        powercount_laws.note(f"{kind}, {name}", f"{slope.value:+.3f}, power {power}")
+        decision = decide(slope, Limit(value=power, allowance=2 * ALLOWED if kind == "sgd" else ALLOWED))
+        assert decision.outcome != "CONTRADICTS", (name, slope)
+        assert abs(slope.value - power) < 0.15
+
+
+@pytest.mark.parametrize("shift", [-0.5, 0.5])
+def test_twin_a_rate_that_is_off_is_seen_at_its_own_layer_alone(shift):
+    """n^(1/2) on the rate of the hidden matrix: its own and its out are contradicted, nobody else's own."""
+    found = slopes(lambda width, seed: perceptron(width, "mup", shift), [*OWN, OUT[1]])
+    outcomes = {name: decide(slope, Limit(value=0.0, allowance=ALLOWED)).outcome for name, slope in found.items()}
+    assert outcomes.pop("own of 2.weight") == "CONTRADICTS"
+    assert outcomes.pop("out of 2.weight") != "AGREES"
+    assert "CONTRADICTS" not in outcomes.values()
+
+
+def test_nothing_of_the_users_is_changed():
+    """Parameters, buffers and random state are what they were; depth is passed to a factory that asks for it alone."""
+    built = perceptron(16)
+    built.model.append(nn.BatchNorm1d(10))
+    built.optimizer.add_param_group({"params": list(built.model[5].parameters())})
+    before = {name: value.clone() for name, value in built.model.state_dict().items()}
+    state = torch.get_rng_state()
+    step(built)
+    assert torch.equal(torch.get_rng_state(), state)
+    for name, value in built.model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    seen = []
+
+    def deep(width, depth, seed):
+        seen.append((width, depth))
+        return perceptron(width)
+
+    FactoryNets(build=deep).quantities(WIDTHS)
+    assert seen == [(64, 1), (128, 1), (256, 1)]
+
+
+def test_the_step_is_the_users_own():
+    """Two optimizers, a clip of gradients: own is what they do, and no more."""
+    built = perceptron(16, "sgd")
+    plain = step(built)[OWN[1]]
+    halves = [
+        torch.optim.SGD(built.model[:2].parameters(), lr=1e-3),
+        torch.optim.SGD(built.model[2:].parameters(), lr=2e-3),
+    ]
+    two = Built(model=built.model, optimizer=halves, batch=built.batch)
+    assert step(two)[OWN[1]] == pytest.approx(4 * plain, rel=1e-3)
+    clipped = Built(model=built.model, optimizer=built.optimizer, batch=built.batch, clip=1e-3)
+    assert step(clipped)[OWN[1]] < 1e-2 * plain
+
+
+class Diced(nn.Linear):
+    """A layer that throws dice of its own."""
+
+    def forward(self, x):
+        """Not the same twice."""
+        return super().forward(x) * random.random()
+
+
+def with_model(model, optimizer=None, loss=None):
+    """A factory of that model."""
+
+    def build(width, seed):
+        chosen = optimizer or torch.optim.SGD(model.parameters(), lr=0.1)
+        asked = {} if loss is None else {"loss": loss}
+        return Built(model=model, optimizer=chosen, batch=batch_of(), **asked)
+
+    return build
+
+
+def failing(width, seed):
+    """A factory with a fault of its own."""
+    raise KeyError("no such thing")
+
+
+def idle():
+    """A model one of whose layers is never called."""
+    model = nn.ModuleDict({"used": nn.Linear(64, 10), "idle": nn.Linear(64, 10)})
+    return with_model(model, loss=lambda model, batch: model["used"](batch[0]).square().mean())
+
+
+LINEAR = nn.Linear(64, 10)
+BAD = {
+    "signature": (lambda n: None, "write it as build(width, depth, seed)"),
+    "exception": (failing, "KeyError: 'no such thing' ("),
+    "not built": (lambda width, seed: LINEAR, "gave a Linear; return powercount.Built"),
+    "no parameters": (with_model(nn.ReLU(), optimizer=object()), "no parameter that is trained"),
+    "other parameters": (with_model(LINEAR, torch.optim.SGD(nn.Linear(2, 2).parameters())), "holds weight, bias"),
+    "no number": (with_model(LINEAR, loss=lambda m, b: m(b[0]).mean() * float("nan")), "the loss is nan"),
+    "no mean": (with_model(LINEAR, loss=lambda m, b: m(b[0])), "take its mean"),
+    "no gradient": (idle(), "does not depend on idle.weight, idle.bias"),
+    "detached": (with_model(LINEAR, loss=lambda m, b: m(b[0]).mean().detach()), "has no gradient"),
+    "wrong shapes": (with_model(nn.Linear(3, 10)), "the forward pass failed: RuntimeError"),
+    "dice": (with_model(Diced(64, 10)), "the forward pass depend on them alone"),
+    "no step": (with_model(LINEAR, optimizer=object()), "the optimizer's step failed: AttributeError"),
+}
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_a_bad_factory_is_refused_in_one_line(fault):
+    """Where it fails and what to change, whatever the user's code raises."""
+    build, remedy = BAD[fault]
+    with pytest.raises(FactoryError) as caught:
+        FactoryNets(build=build).quantities(WIDTHS)
+    assert remedy in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_a_size_lacks_is_named():
+    """A quantity that only some sizes have is refused, with the size that lacks it."""
+
+    def build(width, seed):
+        made = perceptron(width)
+        if width > 100:
+            made.model.append(nn.Linear(10, 10))
+            made.optimizer.add_param_group({"params": list(made.model[5].parameters())})
+        return made
+
+    with pytest.raises(FactoryError, match=r"own of 5.weight is not there at width 64"):
+        slopes(build, [Quantity(parameter="5.weight", kind="own")])
