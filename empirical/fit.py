@@ -127,7 +127,7 @@ def _fit(squares: NDArray[np.float64], weights: NDArray[np.float64]) -> Estimate
     squares, lost = seen(squares), seen(-squares)
     total, hidden = squares.sum(axis=0), lost.sum(axis=0)
     left_out = total - squares
-    if (hidden > HIDDEN * total).any() or (hidden - lost > HIDDEN * left_out).any():
+    if (hidden - lost > HIDDEN * left_out).any():
         return Estimate(value=np.nan, standard_error=np.nan, freedom=seeds - 1, state="drowned")
     if (total == 0).any():
         return Estimate(value=np.nan, standard_error=np.nan, freedom=seeds - 1, state="zero")

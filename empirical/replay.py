@@ -232,8 +232,10 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for name in names:
             moved[name] = self._again(func, args, kwargs, name, precise)
             torch.set_rng_state(state)
-        base = None if precise is None else self._again(func, args, kwargs, None, precise)
-        torch.set_rng_state(state)
+        base = None
+        if precise is not None:
+            base = self._again(func, args, kwargs, None, precise)
+            torch.set_rng_state(state)
         return moved, base
 
     def _of_parameters(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:

@@ -111,6 +111,18 @@ def test_the_step_is_the_users_own():
     assert step(clipped)[OWN[1]] < 1e-2 * plain
 
 
+def test_out_is_the_first_order_change_of_the_loss():
+    """Of plain descent -rate |g|^2 of every parameter."""
+    built = perceptron(16, "sgd")
+    found = step(built)
+    inputs, targets = built.batch
+    built.model.zero_grad()
+    torch.autograd.backward(nn.functional.cross_entropy(built.model(inputs), targets))
+    for name, parameter in built.model.named_parameters():
+        expected = (1e-3 * parameter.grad.double().square().sum()) ** 2
+        assert found[Quantity(parameter=name, kind="out")] == pytest.approx(expected.item(), rel=1e-3)
+
+
 class Diced(nn.Linear):
     """A layer that throws dice of its own."""
 

@@ -356,3 +356,23 @@ def test_experts_are_used_on_the_tokens_routed_to_them():
         own = rms(x[chosen == place] @ (after[name] - before[name]).T)
         assert [use.own for use in uses[name]] == pytest.approx([own], rel=1e-5)
     assert len(uses["0.weight"]) == 1
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_data_is_written_into_is_data(whole):
+    """Zeros are a constant until inputs are put into them, by a view or whole: the matrix then meets data."""
+    torch.manual_seed(11)
+    model, x = nn.Linear(N, 4), torch.randn(BATCH, 8)
+
+    def forward():
+        padded = torch.zeros(BATCH, N)
+        if whole:
+            padded.copy_(torch.cat([x, x], dim=1))
+        else:
+            padded[:, :8] = x
+        return model(padded)
+
+    uses, before, after = replayed(model, forward)
+    moved = after["weight"] - before["weight"]
+    wide = torch.cat([x, x], dim=1) if whole else torch.cat([x, torch.zeros(BATCH, 8)], dim=1)
+    assert [use.own for use in uses["weight"]] == pytest.approx([rms(wide @ moved.T)], rel=1e-5)
