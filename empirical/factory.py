@@ -33,7 +33,7 @@ from torch import Tensor, nn
 
 from powercount.derivations.recipe import PowercountError
 from powercount.empirical.design import Design
-from powercount.empirical.replay import replay
+from powercount.empirical.replay import Fans, replay
 from powercount.empirical.subject import Squares
 
 Kind = Literal["own", "act", "out"]
@@ -84,6 +84,30 @@ class Quantity:
 
 
 Factory = Callable[..., Built]
+Role = Literal["input", "hidden", "readout", "vector", "scalar", "fixed"]
+
+
+def grown(few: Fans, many: Fans) -> Role:
+    """The role of a use from its fans at two widths.
+
+    A matrix is input, hidden or readout as its out, both or its in grow with the width, fixed where neither does; what
+    acts entry by entry is a vector if its entries grow in number, and a scalar if not.
+    """
+    (into, out), (later_into, later_out) = few, many
+    widens = later_out > out
+    if into is None or later_into is None:
+        return "vector" if widens else "scalar"
+    if later_into > into:
+        return "hidden" if widens else "readout"
+    return "input" if widens else "fixed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stepped:
+    """One member after its step: the mean square of every quantity, and the fans of every use by its ``own``."""
+
+    squares: dict[Quantity, float]
+    fans: dict[Quantity, Fans]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +119,7 @@ class FactoryNets:
     def squares(self, asked: Sequence[Any], design: Design, members: Sequence[int]) -> Squares:
         """The mean squares of the quantities asked for, shape (members, points) each."""
         points = design.points()
-        rows = [[step(self.made(*point, design.seed, member)) for point in points] for member in members]
+        rows = [[step(self.made(*point, design.seed, member)).squares for point in points] for member in members]
         found = {}
         for each in asked:
             lacking = [point for row in rows for point, at in zip(points, row, strict=True) if each not in at]
@@ -114,8 +138,13 @@ class FactoryNets:
 
     def quantities(self, design: Design) -> list[Quantity]:
         """Everything that can be asked for: what the first member has at every point."""
-        every = [set(step(self.made(*point, design.seed, 0))) for point in design.points()]
+        every = [set(step(self.made(*point, design.seed, 0)).squares) for point in design.points()]
         return sorted(set.intersection(*every))
+
+    def roles(self, width: int, depth: int = 1, seed: int = 0, times: int = 2) -> dict[Quantity, Role]:
+        """What every use is to the network (its ``own``), from how its fans grow with the width."""
+        few, many = (step(self.made(size, depth, seed, 0)).fans for size in (width, times * width))
+        return {each: grown(few[each], many[each]) for each in few if each in many}
 
     def made(self, width: int, depth: int, seed: int, member: int) -> Built:
         """What the factory builds, checked; ``FactoryError`` with the place where it fails."""
@@ -144,8 +173,8 @@ class FactoryNets:
         return built
 
 
-def step(built: Built) -> dict[Quantity, float]:
-    """The mean square of every quantity of one member: one step of its own optimizer, replayed."""
+def step(built: Built) -> Stepped:
+    """One step of one member's own optimizer, replayed."""
     model = built.model
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     before = {name: p.detach().clone() for name, p in parameters.items()}
@@ -175,11 +204,13 @@ def step(built: Built) -> dict[Quantity, float]:
                 "the forward pass depend on them alone"
             )
     found: dict[Quantity, float] = {}
+    fans: dict[Quantity, Fans] = {}
     count: Counter[str] = Counter()
     for use in uses:
         place = count[use.parameter]
         count[use.parameter] += 1
-        found[Quantity(parameter=use.parameter, kind="own", use=place)] = use.own**2
+        own = Quantity(parameter=use.parameter, kind="own", use=place)
+        found[own], fans[own] = use.own**2, use.fans
         found[Quantity(parameter=use.parameter, kind="act", use=place)] = use.act**2
     unused = [name for name in parameters if not count[name]]
     if unused:
@@ -187,7 +218,7 @@ def step(built: Built) -> dict[Quantity, float]:
     for name, gradient in gradients.items():
         change = (gradient.double() * (after[name].double() - before[name].double())).sum()
         found[Quantity(parameter=name, kind="out")] = float(change) ** 2
-    return found
+    return Stepped(squares=found, fans=fans)
 
 
 @contextmanager

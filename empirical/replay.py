@@ -20,6 +20,7 @@ Worked line: y = x W^T / n with W moved by D gives one use, of own x D^T / n.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -37,15 +38,23 @@ SPLITS: Final = ("slice", "select", "split", "split_with_sizes", "unsafe_split",
 VIEWS: Final = ("view", "_unsafe_view", "_reshape_alias", "t", "transpose", "permute", "unsqueeze", "squeeze", "expand")
 COPIES: Final = ("clone", "alias", "detach", "_to_copy")
 MOVES: Final = frozenset((*SPLITS, *VIEWS, *COPIES))
+ADDED: Final = ("addmm", "baddbmm", "addmv")
+PRODUCTS: Final = frozenset(("mm", "bmm", "mv", "dot", *ADDED))
+LOOKUPS: Final = frozenset(("embedding", "_embedding_bag", "_embedding_bag_forward_only", "index", "index_select"))
 FACTORS: Final = frozenset(("mul", "div"))
 JOINS: Final = frozenset(("cat", "stack"))
+
+
+Fans = tuple[int | None, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
     """One parameter at one operation; ``own`` and ``act`` are root mean squares over all entries of its output.
 
-    ``operation`` is torch's name, ``place`` its number in the forward pass, ``part`` which part of a split.
+    ``operation`` is torch's name, ``place`` its number in the forward pass, ``part`` which part of a split. ``fans``
+    are how many entries of what it meets one entry of its output sums over, None where it acts entry by entry (a bias,
+    a gain), and how many entries it makes: the in and out of a matrix.
     """
 
     parameter: str
@@ -54,6 +63,7 @@ class Use:
     part: int
     own: float
     act: float
+    fans: Fans
 
 
 @dataclass(slots=True)
@@ -72,6 +82,7 @@ class Followed:
     place: int
     changes: dict[str, Tensor]
     act: Tensor
+    fans: dict[str, Fans]
     parts: list[Followed] = field(default_factory=list)
 
     def uses(self) -> Iterable[Use]:
@@ -87,6 +98,7 @@ class Followed:
                     part=part,
                     own=rms(change),
                     act=size,
+                    fans=leaf.fans[name],
                 )
 
     def leaves(self) -> Iterable[Followed]:
@@ -268,9 +280,11 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
             for each in paired:  # what is joined to data keeps its own entries
                 pair = self.pairs[each]
                 changes = {name: value - pair.before for name, value in pair.after.items()}
-                self.found.append(Followed(operation, self.place, changes, pair.before))
+                entries: dict[str, Fans] = dict.fromkeys(changes, (None, each.shape[-1]))
+                self.found.append(Followed(operation, self.place, changes, pair.before, entries))
             return func(*args, **kwargs)
         moved, base = self._moved(func, args, kwargs, paired, precise)
+        fans = {name: self._fans(operation, args, paired, name) for name in moved}
         out = func(*args, **kwargs)
         self._forget_written(func, args, kwargs)
         at_start = first_tensor(out if base is None else base)
@@ -282,7 +296,7 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
             assert there is not None  # one operation, the same outputs
             changes[name] = there - at_start
         act = at_start.clone()
-        followed = Followed(operation, self.place, changes, act)
+        followed = Followed(operation, self.place, changes, act, fans)
         self.found.append(followed)
         seen = first_tensor(out)
         assert seen is not None
@@ -290,11 +304,29 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if operation == "add":  # a bias apart from its matrix: the matrix's use goes on
             for each in (one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor) and one in self.uses):
                 for at in self.uses[each] if each.shape == seen.shape else ():
-                    part = Followed(at.operation, at.place, at.changes, act)
+                    part = Followed(at.operation, at.place, at.changes, act, at.fans)
                     at.parts.append(part)
                     earlier.append(part)
         self._mark_use(seen, [followed, *earlier])
         return out
+
+    def _fans(self, operation: str, args: Sequence[Any], paired: Sequence[Tensor], name: str) -> Fans:
+        """What one parameter sums over and what it makes, from where it stands in the operation and its shape there."""
+        tensor = next(each for each in paired if name in self.pairs[each].after)
+        place = next((index for index, each in enumerate(args) if each is tensor), 0)
+        shape = tensor.shape
+        if operation in PRODUCTS:
+            first = 1 if operation in ADDED else 0
+            if place >= first and len(shape) == 1:
+                return shape[0], 1
+            if place >= first:  # W x or x W
+                return (shape[-1], shape[-2]) if place == first else (shape[-2], shape[-1])
+        elif operation == "convolution" and place == 1:
+            out, into, window = shape[0], shape[1], math.prod(shape[2:])
+            return (out * window, into) if args[6] else (into * window, out)  # args[6]: transposed
+        elif operation in LOOKUPS:
+            return 1, shape[-1]
+        return None, shape[-1] if shape else 1
 
     def _mark_use(self, tensor: Tensor, followed: list[Followed]) -> None:
         self.alive.append(tensor)
@@ -318,7 +350,7 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
             changed = {name: tree_leaves(func(each, *rest, **kwargs)) for name, each in at.changes.items()}
             for index, act in enumerate(tree_leaves(func(at.act, *rest, **kwargs))):
                 changes = {name: values[index] for name, values in changed.items()}
-                parts[index].append(Followed(at.operation, at.place, changes, act))
+                parts[index].append(Followed(at.operation, at.place, changes, act, at.fans))
             at.parts += [each[-1] for each in parts]
         for each, followed in zip(tree_leaves(out), parts, strict=True):
             self._mark_use(each, followed)

@@ -76,6 +76,86 @@ def test_twin_a_rate_that_is_off_is_seen_at_its_own_layer_alone(shift):
     assert "CONTRADICTS" not in outcomes.values()
 
 
+class Transformer(nn.Module):
+    """A block of attention and two linear layers between a lookup and a tied readout, positions and a class token."""
+
+    def __init__(self, width, tied):
+        super().__init__()
+        self.lookup, self.places = nn.Embedding(11, width), nn.Parameter(torch.randn(5, width))
+        self.gain = nn.Parameter(torch.ones(()))
+        self.attention = nn.MultiheadAttention(width, 2, batch_first=True)
+        self.norm, self.up, self.down = nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
+        self.readout = nn.Linear(width, 11, bias=False)
+        if tied:
+            self.readout.weight = self.lookup.weight
+
+    def forward(self, places):
+        """Logits at every place."""
+        h = self.lookup(places) + self.places
+        h = h + self.attention(h, h, h, need_weights=False)[0]
+        h = h + self.gain * self.down(torch.relu(self.up(self.norm(h))))
+        return self.readout(h)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_roles_are_read_off_the_growth_of_fans(tied):
+    """Input, hidden, readout, vector, scalar, without a name being read; a tied matrix is input and readout."""
+
+    def build(width, seed):
+        model = Transformer(width, tied)
+        tokens = torch.randint(11, (4, 5), generator=torch.Generator().manual_seed(0))
+        return Built(model=model, optimizer=torch.optim.AdamW(model.parameters()), batch=(tokens, tokens))
+
+    found = {str(each).removeprefix("own of "): role for each, role in FactoryNets(build=build).roles(16).items()}
+    expected = {
+        "lookup.weight": "input",
+        "places": "vector",
+        "gain": "scalar",
+        **{f"attention.in_proj_weight{use}": "hidden" for use in ("", ", use 2", ", use 3")},
+        **{f"attention.in_proj_bias{use}": "vector" for use in ("", ", use 2", ", use 3")},
+        "attention.out_proj.weight": "hidden",
+        "attention.out_proj.bias": "vector",
+        **{f"norm.{name}": "vector" for name in ("weight", "bias")},
+        **{f"{layer}.weight": "hidden" for layer in ("up", "down")},
+        **{f"{layer}.bias": "vector" for layer in ("up", "down")},
+        "lookup.weight, use 2" if tied else "readout.weight": "readout",
+    }
+    assert found == expected
+
+
+def test_roles_of_convolutions_and_bare_matrices():
+    """A first and a later convolution, a transposed one, W x as well as x W, experts apart."""
+
+    class Mixed(nn.Module):
+        def __init__(self, width):
+            super().__init__()
+            self.first, self.later = nn.Conv2d(3, width, 3), nn.Conv2d(width, width, 3)
+            self.back = nn.ConvTranspose2d(width, 3, 2)
+            self.left, self.right = nn.Parameter(torch.randn(width, 64)), nn.Parameter(torch.randn(64, width))
+            self.few = nn.Linear(64, 10)
+
+        def forward(self, x):
+            h = self.back(torch.relu(self.later(torch.relu(self.first(x.view(-1, 3, 8, 8))))))
+            y = self.left @ (h.mean() * x[:, :64].T)
+            return self.few((self.right @ torch.relu(y)).T)
+
+    def build(width, seed):
+        model, generator = Mixed(width), torch.Generator().manual_seed(0)
+        batch = torch.randn(4, 192, generator=generator), torch.randint(10, (4,), generator=generator)
+        return Built(model=model, optimizer=torch.optim.SGD(model.parameters(), lr=0.1), batch=batch)
+
+    found = FactoryNets(build=build).roles(8)
+    weights = {each.parameter: role for each, role in found.items() if "bias" not in each.parameter}
+    assert weights == {
+        "first.weight": "input",
+        "later.weight": "hidden",
+        "back.weight": "readout",
+        "left": "input",
+        "right": "readout",
+        "few.weight": "fixed",
+    }
+
+
 def test_nothing_of_the_users_is_changed():
     """Parameters, buffers and random state are what they were; depth is passed to a factory that asks for it alone."""
     built = perceptron(16)
@@ -100,21 +180,21 @@ def test_nothing_of_the_users_is_changed():
 def test_the_step_is_the_users_own():
     """Two optimizers, a clip of gradients: own is what they do, and no more."""
     built = perceptron(16, "sgd")
-    plain = step(built)[OWN[1]]
+    plain = step(built).squares[OWN[1]]
     halves = [
         torch.optim.SGD(built.model[:2].parameters(), lr=1e-3),
         torch.optim.SGD(built.model[2:].parameters(), lr=2e-3),
     ]
     two = Built(model=built.model, optimizer=halves, batch=built.batch)
-    assert step(two)[OWN[1]] == pytest.approx(4 * plain, rel=1e-3)
+    assert step(two).squares[OWN[1]] == pytest.approx(4 * plain, rel=1e-3)
     clipped = Built(model=built.model, optimizer=built.optimizer, batch=built.batch, clip=1e-3)
-    assert step(clipped)[OWN[1]] < 1e-2 * plain
+    assert step(clipped).squares[OWN[1]] < 1e-2 * plain
 
 
 def test_out_is_the_first_order_change_of_the_loss():
     """Of plain descent -rate |g|^2 of every parameter."""
     built = perceptron(16, "sgd")
-    found = step(built)
+    found = step(built).squares
     inputs, targets = built.batch
     built.model.zero_grad()
     torch.autograd.backward(nn.functional.cross_entropy(built.model(inputs), targets))
