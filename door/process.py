@@ -15,7 +15,7 @@ import sys
 from typing import Final
 
 import numpy as np  # noqa: F401 (libraries must be loaded to be limited)
-import scipy.linalg  # noqa: F401
+import scipy.special  # noqa: F401 (loads the library of scipy.linalg, and less beside it)
 import torch
 from threadpoolctl import threadpool_limits
 
