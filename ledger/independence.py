@@ -176,10 +176,14 @@ def _losses(trajectory: Trajectory) -> Tensor:
 
 
 def c15_late(study: Study) -> list[Evidence]:
-    """(vi) At later training times both fit the labels and the gap in the loss shrinks, whatever the depth."""
+    """(vi) At later training times both fit the labels and the gap in the loss shrinks, whatever the depth.
+
+    No number is claimed for a last step: the gap may be as large as the loss that is left there, which must itself be
+    small beside the gap at its largest.
+    """
     found = []
     for activation in ("relu", "tanh"):
-        steps, depth = (24, 8) if study.quick else (LATE, 16)
+        steps, depth = (28, 8) if study.quick else (LATE, 16)
         both = np.stack(
             [
                 members_of(
@@ -202,6 +206,7 @@ def c15_late(study: Study) -> list[Evidence]:
                 0,
                 part=f"loss gap over initial loss after {steps} steps (at most {peak.value:.3f}, after {widest})",
                 condition=activation,
+                allowance=float(mean(both[:, -1]).max()),
                 rival=peak.value,
             )
         )
