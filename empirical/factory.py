@@ -30,6 +30,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from powercount.derivations.recipe import PowercountError
 from powercount.empirical.design import Design
@@ -148,7 +149,11 @@ class FactoryNets:
 
     def made(self, width: int, depth: int, seed: int, member: int) -> Built:
         """What the factory builds, checked; ``FactoryError`` with the place where it fails."""
-        names = list(inspect.signature(self.build).parameters)
+        try:
+            named = inspect.signature(self.build).parameters
+        except (TypeError, ValueError):
+            raise FactoryError("the factory is no function; write it as build(width, depth, seed)") from None
+        names = [name for name in named if name not in getattr(self.build, "keywords", ())]  # of a partial: settled
         sizes = {"width": width, "depth": depth, "seed": 10_000 * seed + member}
         if "width" not in names or "seed" not in names:
             raise FactoryError(f"the factory takes ({', '.join(names)}); write it as build(width, depth, seed)")
@@ -160,8 +165,13 @@ class FactoryNets:
                 raise FactoryError(f"build({width}, {depth}) failed: {placed(error)}") from None
         if not isinstance(built, Built):
             raise FactoryError(f"build({width}, {depth}) gave a {type(built).__name__}; return powercount.Built(...)")
-        parameters = {id(p) for p in built.model.parameters() if p.requires_grad}
-        if not parameters:
+        if not isinstance(built.model, nn.Module):
+            raise FactoryError(f"the model of build({width}, {depth}) is a {type(built.model).__name__}; give a Module")
+        if any(isinstance(each, nn.parameter.UninitializedTensorMixin) for each in tensors_of(built.model)):
+            raise FactoryError(
+                f"the model of build({width}, {depth}) is lazy; call it once before its optimizer is made"
+            )
+        if not any(p.requires_grad for p in built.model.parameters()):
             raise FactoryError(f"the model of build({width}, {depth}) has no parameter that is trained; give one")
         held = {id(p) for each in built.optimizers for group in _groups(each) for p in group["params"]}
         lost = [name for name, p in built.model.named_parameters() if p.requires_grad and held and id(p) not in held]
@@ -178,7 +188,7 @@ def step(built: Built) -> Stepped:
     model = built.model
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     before = {name: p.detach().clone() for name, p in parameters.items()}
-    with restored(model, parameters, before):
+    with restored(model):
         state = torch.get_rng_state()
         for each in parameters.values():
             each.grad = None
@@ -188,15 +198,19 @@ def step(built: Built) -> Stepped:
         if idle:
             raise FactoryError(f"the loss does not depend on {_listed(idle)}; use it, or set requires_grad = False")
         if built.clip is not None:
-            nn.utils.clip_grad_norm_(parameters.values(), built.clip)
+            clipped(parameters, built.clip)
         gradients = {name: _dense(p.grad).clone() for name, p in parameters.items()}
         for each in built.optimizers:
             stepped(each)
         after = {name: p.detach().clone() for name, p in parameters.items()}
-    with restored(model, parameters, before):
+    endless = [name for name, value in after.items() if not bool(value.isfinite().all())]
+    if endless:
+        raise FactoryError(f"the step leaves {_listed(endless)} infinite or nan; look at its gradient, or its rate")
+    with restored(model):
         torch.set_rng_state(state)
-        losses = []
-        uses = replay(lambda: losses.append(called(built)), parameters, after, model.buffers())
+        losses, given = [], {id(each) for each in tree_leaves(built.batch)}
+        constants = [each for each in tensors_of(model) if id(each) not in given]
+        uses = replay(lambda: losses.append(called(built)), parameters, after, constants)
         first, again = loss.item(), losses[0].item()
         if not math.isclose(first, again, rel_tol=LIKE, abs_tol=LIKE):
             raise FactoryError(
@@ -209,6 +223,8 @@ def step(built: Built) -> Stepped:
     for use in uses:
         place = count[use.parameter]
         count[use.parameter] += 1
+        if math.isnan(use.act):  # of nothing: an expert without tokens
+            continue
         own = Quantity(parameter=use.parameter, kind="own", use=place)
         found[own], fans[own] = use.own**2, use.fans
         found[Quantity(parameter=use.parameter, kind="act", use=place)] = use.act**2
@@ -216,24 +232,51 @@ def step(built: Built) -> Stepped:
     if unused:
         raise FactoryError(f"{_listed(unused)} has a gradient and no use that could be replayed; please report it")
     for name, gradient in gradients.items():
-        change = (gradient.double() * (after[name].double() - before[name].double())).sum()
+        precise = torch.promote_types(gradient.dtype, torch.float64)
+        moved = after[name].to(precise) - before[name].to(precise)
+        change = (gradient.to(precise).conj() * moved).real.sum()
         found[Quantity(parameter=name, kind="out")] = float(change) ** 2
     return Stepped(squares=found, fans=fans)
 
 
 @contextmanager
-def restored(model: nn.Module, parameters: Mapping[str, Tensor], before: Mapping[str, Tensor]) -> Iterator[None]:
-    """Put parameters, buffers and random state back when it is done."""
-    buffers, state = {name: b.clone() for name, b in model.named_buffers()}, torch.get_rng_state()
+def restored(model: nn.Module) -> Iterator[None]:
+    """Put all that a model holds and random state back when it is done: frozen weights, gradients, caches, counters."""
+    tensors = [*model.parameters(), *model.buffers()]
+    values, gradients = [each.detach().clone() for each in tensors], [each.grad for each in tensors]
+    held = [(space, dict(space)) for module in model.modules() for space in spaces_of(module)]
+    state = torch.get_rng_state()
     try:
         yield
     finally:
+        for space, entries in held:
+            space.clear()
+            space.update(entries)
         with torch.no_grad():
-            for name, parameter in parameters.items():
-                parameter.copy_(before[name])
-            for name, buffer in model.named_buffers():
-                buffer.copy_(buffers[name])
+            for each, value, gradient in zip(tensors, values, gradients, strict=True):
+                if not torch.equal(each, value):  # an expanded buffer cannot be written
+                    each.copy_(value)
+                each.grad = gradient
         torch.set_rng_state(state)
+
+
+def spaces_of(module: nn.Module) -> list[dict[str, Any]]:
+    """Where a module holds what it holds: its attributes, and those of them that are dicts."""
+    return [vars(module), *(each for each in vars(module).values() if isinstance(each, dict))]
+
+
+def tensors_of(model: nn.Module) -> list[Tensor]:
+    """All tensors that a model holds: parameters, buffers, and plain attributes, which are constants as buffers are."""
+    every = tree_leaves([spaces_of(module) for module in model.modules()])
+    return [each for each in every if isinstance(each, Tensor) and each.is_leaf]
+
+
+def clipped(parameters: Mapping[str, Tensor], norm: float) -> None:
+    """Clip the gradients; ``FactoryError`` where torch cannot."""
+    try:
+        nn.utils.clip_grad_norm_(parameters.values(), norm)
+    except Exception as error:  # torch has no norm of a sparse gradient
+        raise FactoryError(f"the gradients cannot be clipped: {placed(error)}") from None
 
 
 def called(built: Built) -> Tensor:
@@ -244,6 +287,8 @@ def called(built: Built) -> Tensor:
         raise FactoryError(f"the forward pass failed: {placed(error)}") from None
     if not isinstance(loss, Tensor) or loss.numel() != 1:
         raise FactoryError("loss(model, batch) must give one number, as a tensor; take its mean")
+    if loss.is_complex():
+        raise FactoryError("the loss is complex; take its real part, or its size")
     if not math.isfinite(loss.item()):
         raise FactoryError(f"the loss is {loss.item()} before the first step; start from weights that give a number")
     return loss

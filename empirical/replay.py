@@ -42,6 +42,7 @@ ADDED: Final = ("addmm", "baddbmm", "addmv")
 PRODUCTS: Final = frozenset(("mm", "bmm", "mv", "dot", *ADDED))
 LOOKUPS: Final = frozenset(("embedding", "_embedding_bag", "_embedding_bag_forward_only", "index", "index_select"))
 FACTORS: Final = frozenset(("mul", "div"))
+SUMS: Final = frozenset(("add", "sub"))
 JOINS: Final = frozenset(("cat", "stack"))
 
 
@@ -54,7 +55,7 @@ class Use:
 
     ``operation`` is torch's name, ``place`` its number in the forward pass, ``part`` which part of a split. ``fans``
     are how many entries of what it meets one entry of its output sums over, None where it acts entry by entry (a bias,
-    a gain), and how many entries it makes: the in and out of a matrix.
+    a gain), and how many entries it makes: the in and out of a matrix. Of no entries at all, both sizes are nan.
     """
 
     parameter: str
@@ -76,7 +77,10 @@ class Pair:
 
 @dataclass(slots=True)
 class Followed:
-    """The output of a use, as far as it has been followed: what each parameter changed of it."""
+    """The output of a use, as far as it has been followed: what each parameter changed of it.
+
+    ``cut`` says which splits it came through: two whole forms of one output are one use.
+    """
 
     operation: str
     place: int
@@ -84,19 +88,23 @@ class Followed:
     act: Tensor
     fans: dict[str, Fans]
     parts: list[Followed] = field(default_factory=list)
+    cut: tuple[str, ...] = ()
 
     def uses(self) -> Iterable[Use]:
         """One a parameter, or those of the parts."""
-        leaves = list(self.leaves())
-        for part, leaf in enumerate(leaves):
-            size = rms(leaf.act)
-            for name, change in leaf.changes.items():
+        found = {}
+        for leaf in self.leaves():
+            sizes = {name: rms(change) for name, change in leaf.changes.items()}
+            seen = leaf.act[~leaf.act.isinf()]  # a mask of -inf is not the size of anything
+            found.setdefault((leaf.cut, rms(seen), *sizes.values()), (leaf, sizes))
+        for part, ((_, size, *_), (leaf, sizes)) in enumerate(found.items()):
+            for name, own in sizes.items():
                 yield Use(
                     parameter=name,
                     operation=self.operation,
                     place=self.place,
                     part=part,
-                    own=rms(change),
+                    own=own,
                     act=size,
                     fans=leaf.fans[name],
                 )
@@ -110,8 +118,15 @@ class Followed:
 
 
 def rms(of: Tensor) -> float:
-    """The root mean square, in float64; nan of nothing."""
-    return float(of.detach().double().square().mean().sqrt()) if of.numel() else float("nan")
+    """The root mean square of the sizes of its entries, in float64; nan of nothing."""
+    sizes = of.detach().abs() if of.is_complex() else of.detach()
+    return float(sizes.double().square().mean().sqrt()) if of.numel() else float("nan")
+
+
+def wide(value: Tensor) -> Tensor:
+    """A value in float32 at least: what a step changes would be lost in the rounding of an output in 16 bits."""
+    short = value.is_floating_point() and torch.finfo(value.dtype).bits < 32
+    return value.detach().float() if short else value.detach()
 
 
 def replay(
@@ -157,7 +172,7 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.pairs, self.constant, self.uses = (WeakTensorKeyDictionary() for _ in range(3))
         self.alive: list[Tensor] = []  # a tensor that is marked must not be another's by its address
         for name, tensor in before.items():
-            self._pair(tensor, Pair(tensor.detach(), {name: after[name].detach()}))
+            self._pair(tensor, Pair(wide(tensor), {name: wide(after[name])}))
         for tensor in constants:
             self._constant(tensor)
         self.place, self.found = 0, list[Followed]()
@@ -172,15 +187,41 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
         of_data = any(each not in self.pairs and each not in self.constant for each in tensors)
         random = torch.Tag.nondeterministic_seeded in func.tags
         if not paired:
+            followed = self._followed(func, args, kwargs)
             out = func(*args, **kwargs)
-            if not of_data and not random:
+            # torch.tensor(2.0) on the way is a number; what is made of longer lists may be the batch.
+            literal = name_of(func) == "lift_fresh" and tensors[0].numel() == 1
+            if literal or (not of_data and not random):
                 for each in tree_leaves(out):
                     self._constant(each)
-            elif of_data:
+            else:
                 self._forget_written(func, args, kwargs)
-                self._follow(func, args, kwargs, out)
+                self._follow(func, args, kwargs, out, followed)
             return out
-        return self._used(func, args, kwargs, paired) if of_data else self._of_parameters(func, args, kwargs)
+        if of_data and not self._picked(func, args, kwargs, tensors):
+            return self._used(func, args, kwargs, paired)
+        return self._of_parameters(func, args, kwargs)
+
+    def _picked(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], tensors: Sequence[Tensor]) -> bool:
+        """Whether data only says which entries: of a matrix for each example, or those that are written anew.
+
+        The matrix is then used where it meets data; a row that is looked up is itself the output.
+        """
+        data = [each for each in tensors if each not in self.pairs and each not in self.constant]
+        if any(each.is_floating_point() or each.is_complex() for each in data):
+            return False
+        into, operation = written(func, args, kwargs), name_of(func)
+        if into:
+            return all(each in self.pairs for each in into)
+        if operation not in ("index", "index_select") or args[0] not in self.pairs:
+            return False
+        shape = args[0].shape
+        at = (
+            [args[1] % len(shape)]
+            if operation == "index_select"
+            else [d for d, i in enumerate(args[1]) if i is not None]
+        )
+        return sum(size > 1 for d, size in enumerate(shape) if d not in at) > 1
 
     def _pair(self, tensor: Any, pair: Pair) -> None:
         if isinstance(tensor, Tensor):
@@ -195,19 +236,39 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.constant[tensor] = True
 
     def _forget_written(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        """What data has been written into is data, and so is what shares its memory."""
+        """What data has been written into is data, no longer a use's output, and so is what shares its memory."""
         for each in written(func, args, kwargs):
-            memory = each.untyped_storage()._cdata
-            for marks in (self.constant, self.pairs):
-                for other in [one for one in marks if one.untyped_storage()._cdata == memory]:
+            for marks in (self.constant, self.pairs, self.uses):
+                for other in sharing(each, marks):
                     del marks[other]
+
+    def _write_through(self, target: Tensor) -> None:
+        """What was made of parameters and written into a view is in everything that shares its memory."""
+        at, new = entries_of(target), self.pairs[target]
+        for other in [one for marks in (self.constant, self.pairs) for one in sharing(target, marks)]:
+            if other is target or other.dtype != target.dtype:
+                continue
+            place = at.as_strided(other.shape, other.stride(), other.storage_offset())
+            if not bool((place >= 0).any()):
+                continue
+            old = self.pairs.get(other) or Pair(other, {})
+
+            def both(kept: Tensor, fresh: Tensor, place: Tensor = place) -> Tensor:
+                return torch.where(place >= 0, fresh.reshape(-1)[place.clamp_min(0)], kept)
+
+            after = {
+                name: both(old.after.get(name, old.before), new.after.get(name, new.before))
+                for name in dict.fromkeys((*old.after, *new.after))
+            }
+            self._pair(other, Pair(both(old.before, new.before), after))
 
     def _at(self, name: str | None, precise: torch.dtype | None = None) -> Callable[[Any], Any]:
         """A leaf's value with one parameter at theta_1, or all at theta_0; data in the precision of the parameters."""
 
         def value(leaf: Any) -> Any:
             if not isinstance(leaf, Tensor):
-                return precise if precise is not None and isinstance(leaf, torch.dtype) else leaf
+                number = isinstance(leaf, torch.dtype) and leaf.is_floating_point
+                return precise if precise is not None and number else leaf
             if leaf in self.pairs:
                 pair = self.pairs[leaf]
                 return pair.before if name is None else pair.after.get(name, pair.before)
@@ -261,6 +322,9 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if isinstance(each, Tensor):
                 after = {name: tree_leaves(value)[index] for name, value in moved.items()}
                 self._pair(each, Pair(each if kept is None else kept[index], after))
+        for each in written(func, args, kwargs):
+            if each in self.pairs:
+                self._write_through(each)
         return out
 
     def _precision(self, func: Any, paired: Sequence[Tensor]) -> torch.dtype | None:
@@ -280,35 +344,53 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
             for each in paired:  # what is joined to data keeps its own entries
                 pair = self.pairs[each]
                 changes = {name: value - pair.before for name, value in pair.after.items()}
-                entries: dict[str, Fans] = dict.fromkeys(changes, (None, each.shape[-1]))
+                entries: dict[str, Fans] = dict.fromkeys(changes, (None, each.shape[-1] if each.dim() else 1))
                 self.found.append(Followed(operation, self.place, changes, pair.before, entries))
             return func(*args, **kwargs)
         moved, base = self._moved(func, args, kwargs, paired, precise)
         fans = {name: self._fans(operation, args, paired, name) for name in moved}
+        passed = self._passed(func, args, kwargs)
         out = func(*args, **kwargs)
         self._forget_written(func, args, kwargs)
         at_start = first_tensor(out if base is None else base)
-        if at_start is None or not at_start.is_floating_point():
+        if at_start is None or not (at_start.is_floating_point() or at_start.is_complex()):
             return out
         changes = {}
         for name, value in moved.items():
             there = first_tensor(value)
             assert there is not None  # one operation, the same outputs
-            changes[name] = there - at_start
+            changes[name] = (there - at_start).masked_fill(there == at_start, 0)  # as where both are infinite
         act = at_start.clone()
         followed = Followed(operation, self.place, changes, act, fans)
         self.found.append(followed)
         seen = first_tensor(out)
         assert seen is not None
         earlier = []
-        if operation == "add":  # a bias apart from its matrix: the matrix's use goes on
-            for each in (one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor) and one in self.uses):
-                for at in self.uses[each] if each.shape == seen.shape else ():
-                    part = Followed(at.operation, at.place, at.changes, act, at.fans)
-                    at.parts.append(part)
-                    earlier.append(part)
+        for at, further in passed:
+            changed = {of: further(each) for of, each in at.changes.items()}
+            if all(each.shape == seen.shape for each in changed.values()):
+                part = Followed(at.operation, at.place, changed, act, at.fans, cut=at.cut)
+                at.parts.append(part)
+                earlier.append(part)
         self._mark_use(seen, [followed, *earlier])
         return out
+
+    def _passed(
+        self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> list[tuple[Followed, Callable[[Tensor], Tensor]]]:
+        """The uses that go on through a parameter: a bias apart from its matrix, or one number that multiplies."""
+        operation = name_of(func)
+        if operation in SUMS and kwargs.get("alpha", 1) == 1:
+            into = written(func, args, kwargs)
+            every = [each for each in into or args if isinstance(each, Tensor) and each in self.uses]
+            return [(at, lambda change: change) for each in every for at in self.uses[each]]
+        if operation not in FACTORS or len(args) != 2 or kwargs:
+            return []
+        one, other = args if operation == "div" or args[0] in self.uses else reversed(args)
+        if one not in self.uses or other not in self.pairs or other.numel() != 1:
+            return []
+        number = self.pairs[other].before.clone()
+        return [(at, lambda c: c / number if operation == "div" else c * number) for at in self.uses[one]]
 
     def _fans(self, operation: str, args: Sequence[Any], paired: Sequence[Tensor], name: str) -> Fans:
         """What one parameter sums over and what it makes, from where it stands in the operation and its shape there."""
@@ -323,7 +405,10 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 return (shape[-1], shape[-2]) if place == first else (shape[-2], shape[-1])
         elif operation == "convolution" and place == 1:
             out, into, window = shape[0], shape[1], math.prod(shape[2:])
-            return (out * window, into) if args[6] else (into * window, out)  # args[6]: transposed
+            transposed, groups = args[6], args[8]
+            return (out * window // groups, into * groups) if transposed else (into * window, out)
+        elif operation == "_trilinear" and place == 1:  # x W y
+            return math.prod(shape[1:]), shape[0]
         elif operation in LOOKUPS:
             return 1, shape[-1]
         return None, shape[-1] if shape else 1
@@ -332,36 +417,63 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.alive.append(tensor)
         self.uses[tensor] = followed
 
-    def _follow(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], out: Any) -> None:
-        """Apply to what a use changed what is done to its output next, if that only rearranges or scales it."""
+    def _followed(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Followed]:
+        """The uses that an operation only rearranges or multiplies by a number."""
+        operation = name_of(func)
+        if operation == "mul" and len(args) == 2 and self._is_number(args[0]):
+            args = (args[1], args[0])
         if not args or not isinstance(args[0], Tensor) or args[0] not in self.uses:
+            return []
+        scales = operation in FACTORS and len(args) == 2 and self._is_number(args[1]) and "rounding_mode" not in kwargs
+        found: list[Followed] = self.uses[args[0]] if operation in MOVES or operation == "neg" or scales else []
+        return found
+
+    def _follow(
+        self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], out: Any, followed: Sequence[Followed]
+    ) -> None:
+        """Apply to what a use changed what has been done to its output next."""
+        if not followed:
             return
         operation, rest = name_of(func), tuple(args[1:])
-        moves = operation in MOVES
-        if not moves and not (operation in FACTORS and len(rest) == 1 and self._is_number(rest[0])):
-            return
-        if written(func, args, kwargs):
-            return
+        if operation == "mul" and self._is_number(args[0]):
+            rest = (args[0],)
         kwargs = {name: value for name, value in kwargs.items() if name != "dtype"}
         if operation == "_to_copy":
             kwargs, func, rest = {}, aten.clone.default, ()
+        into = bool(written(func, args, kwargs))
         parts: list[list[Followed]] = [[] for _ in tree_leaves(out)]
-        for at in self.uses[args[0]]:
-            changed = {name: tree_leaves(func(each, *rest, **kwargs)) for name, each in at.changes.items()}
-            for index, act in enumerate(tree_leaves(func(at.act, *rest, **kwargs))):
+        for at in followed:
+            changed = {
+                name: tree_leaves(func(c.clone() if into else c, *rest, **kwargs)) for name, c in at.changes.items()
+            }
+            for index, act in enumerate(tree_leaves(func(at.act.clone() if into else at.act, *rest, **kwargs))):
                 changes = {name: values[index] for name, values in changed.items()}
-                parts[index].append(Followed(at.operation, at.place, changes, act, at.fans))
+                cut = (*at.cut, f"{operation} {rest} {index}") if operation in SPLITS else at.cut
+                parts[index].append(Followed(at.operation, at.place, changes, act, at.fans, cut=cut))
             at.parts += [each[-1] for each in parts]
-        for each, followed in zip(tree_leaves(out), parts, strict=True):
-            self._mark_use(each, followed)
+        for each, forms in zip(tree_leaves(out), parts, strict=True):
+            self._mark_use(each, forms)
 
     def _is_number(self, factor: Any) -> bool:
         return not isinstance(factor, Tensor) or (factor.numel() == 1 and factor in self.constant)
 
 
+def sharing(tensor: Tensor, marks: Iterable[Tensor]) -> list[Tensor]:
+    """Those of the marked tensors that share a tensor's memory."""
+    memory = tensor.untyped_storage()._cdata
+    return [one for one in marks if one.layout == torch.strided and one.untyped_storage()._cdata == memory]
+
+
+def entries_of(view: Tensor) -> Tensor:
+    """For every place of a view's memory the number of its entry that lies there, or -1."""
+    at = torch.full((view.untyped_storage().nbytes() // view.element_size(),), -1)
+    at.as_strided(view.shape, view.stride(), view.storage_offset()).copy_(torch.arange(view.numel()).view(view.shape))
+    return at
+
+
 def name_of(func: Any) -> str:
-    """An operation's name without namespace and overload: "mm" of aten.mm.default."""
-    return str(func.overloadpacket.__name__)
+    """An operation's name without namespace, overload and mark of writing: "mm" of aten.mm.default, "add" of add_."""
+    return str(func.overloadpacket.__name__).removesuffix("_")
 
 
 def first_tensor(out: Any) -> Tensor | None:
