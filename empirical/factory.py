@@ -167,7 +167,7 @@ class FactoryNets:
             raise FactoryError(f"build({width}, {depth}) gave a {type(built).__name__}; return powercount.Built(...)")
         if not isinstance(built.model, nn.Module):
             raise FactoryError(f"the model of build({width}, {depth}) is a {type(built.model).__name__}; give a Module")
-        if any(isinstance(each, nn.parameter.UninitializedTensorMixin) for each in tensors_of(built.model)):
+        if any(nn.parameter.is_lazy(each) for each in tensors_of(built.model)):
             raise FactoryError(
                 f"the model of build({width}, {depth}) is lazy; call it once before its optimizer is made"
             )

@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from powercount.empirical.factory import Built
+from powercount.empirical.replay import rms
 
 OPTIONS: Final = ("lr", "weight_decay", "eps", "momentum", "betas")
 INIT: Final = "init"
@@ -52,8 +53,9 @@ def read(every: Mapping[int, Built]) -> dict[str, dict[str, Reading]]:
 
 def reading(widths: Sequence[int], values: Sequence[float], errors: Sequence[float]) -> Reading:
     """The power of the width in some values, known to relative errors."""
-    if not all(value > 0 for value in values):
-        return Reading(values=tuple(values), power=None, kinked=any(value > 0 for value in values))
+    if not all(value > 0 for value in values) or len(set(widths)) < 2:
+        several = len(set(widths)) > 1
+        return Reading(values=tuple(values), power=None, kinked=several and any(value > 0 for value in values))
     x, y, known = np.log(np.asarray(widths, dtype=float)), np.log(np.asarray(values)), EXACT + np.asarray(errors)
     trust = known**-2 / (known**-2).sum()
     centred = x - trust @ x
@@ -69,13 +71,14 @@ def options_of(built: Built) -> dict[str, dict[str, tuple[float, float]]]:
     names = {id(p): name for name, p in built.model.named_parameters()}
     found: dict[str, dict[str, tuple[float, float]]] = {}
     for name, parameter in built.model.named_parameters():
-        size = parameter.detach().double().square().mean().sqrt().item()
-        varied = parameter.numel() > 1 and float(parameter.detach().double().std()) > 0
-        found[name] = {INIT: (size, (2 * parameter.numel()) ** -0.5 if varied else 0.0)}
+        # One entry alone does not tell whether it was drawn: its error is that of one that was.
+        size, entries = rms(parameter), parameter.detach().flatten()
+        varied = len(entries) == 1 or bool((entries != entries[:1]).any())
+        found[name] = {INIT: (size, (2 * len(entries)) ** -0.5 if varied else 0.0)}
     for optimizer in built.optimizers:
         groups: Sequence[Mapping[str, Any]] = getattr(optimizer, "param_groups", ())
         for group in groups:
-            for parameter in group["params"]:
+            for parameter in group.get("params", ()):
                 if id(parameter) in names:
                     found[names[id(parameter)]] |= numbers_of(group)
     return found
@@ -88,6 +91,6 @@ def numbers_of(group: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
         value = group.get(option)
         several = value if isinstance(value, tuple | list) else (value,)
         for place, each in enumerate(several):
-            if isinstance(each, int | float) or hasattr(each, "item"):
+            if isinstance(each, int | float) or (hasattr(each, "item") and np.size(each) == 1):
                 found[option if len(several) == 1 else f"{option}[{place}]"] = (float(each), 0.0)
     return found

@@ -92,7 +92,7 @@ class Followed:
 
     def uses(self) -> Iterable[Use]:
         """One a parameter, or those of the parts."""
-        found = {}
+        found: dict[tuple[Any, ...], tuple[Followed, dict[str, float]]] = {}
         for leaf in self.leaves():
             sizes = {name: rms(change) for name, change in leaf.changes.items()}
             seen = leaf.act[~leaf.act.isinf()]  # a mask of -inf is not the size of anything
@@ -215,7 +215,7 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return all(each in self.pairs for each in into)
         if operation not in ("index", "index_select") or args[0] not in self.pairs:
             return False
-        shape = args[0].shape
+        shape: Sequence[int] = args[0].shape
         at = (
             [args[1] % len(shape)]
             if operation == "index_select"
@@ -251,7 +251,7 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
             place = at.as_strided(other.shape, other.stride(), other.storage_offset())
             if not bool((place >= 0).any()):
                 continue
-            old = self.pairs.get(other) or Pair(other, {})
+            old = self.pairs[other] if other in self.pairs else Pair(other, {})
 
             def both(kept: Tensor, fresh: Tensor, place: Tensor = place) -> Tensor:
                 return torch.where(place >= 0, fresh.reshape(-1)[place.clamp_min(0)], kept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections import defaultdict
 
 import pytest
@@ -10,6 +11,8 @@ import torch
 from torch import nn
 
 from powercount.empirical.factory import Built, FactoryError, FactoryNets, step
+from powercount.empirical.probe import probe
+from powercount.empirical.reading import read
 from powercount.empirical.replay import replay, rms
 
 N, BATCH = 8, 3
@@ -293,3 +296,89 @@ def test_what_a_partial_has_settled_stays():
 
     made = FactoryNets(build=functools.partial(build, depth=3)).made(N, 1, 0, 0)
     assert len(made.model) == 3
+
+
+class Normalized(torch.optim.SGD):
+    """Steps of one size along the gradient, and nothing but that."""
+
+    def step(self, closure=None):
+        """Of one rate."""
+        for parameter in self.param_groups[0]["params"]:
+            parameter.data.sub_(0.1 * parameter.grad / parameter.grad.norm().clamp_min(1e-30))
+
+
+class Ready(torch.optim.SGD):
+    """An optimizer that makes its average ready when it is built."""
+
+    def __init__(self, parameters):
+        super().__init__(parameters, lr=0.1)
+        for parameter in self.param_groups[0]["params"]:
+            self.state[parameter]["average"] = torch.zeros_like(parameter)
+
+    def step(self, closure=None):
+        """Along the average."""
+        for parameter in self.param_groups[0]["params"]:
+            parameter.data.sub_(self.state[parameter]["average"].lerp_(parameter.grad, 0.1))
+
+
+def probed(optimizer):
+    """A drawn matrix, a gain of ones and a matrix of zeros under an optimizer, by name."""
+
+    def build():
+        torch.manual_seed(10)
+        model = Made(None, {"a": (N, N), "gain": (N,), "zero": (N, 4)})
+        nn.init.ones_(model.gain)
+        nn.init.zeros_(model.zero)
+        return Built(model=model, optimizer=optimizer(model.parameters()), batch=None)
+
+    generator = torch.Generator().manual_seed(11)
+    shapes = {name: p.shape for name, p in build().model.named_parameters()}
+    return probe(build, {name: 1e-2 * torch.randn(shape, generator=generator) for name, shape in shapes.items()})
+
+
+@pytest.mark.parametrize(("optimizer", "kind"), [(Normalized, "other"), (Ready, "gradient")])
+def test_what_is_along_the_gradient_is_no_polar_factor(optimizer, kind):
+    """A normalized step of a matrix is neither sign nor polar; state that an optimizer has made ready is no obstacle."""
+    found = probed(optimizer)
+    assert (found["a"].kind, found["zero"].kind) == (kind, kind)
+
+
+def test_decay_of_gains_and_of_zeros():
+    """Through Adam's sign a gain of ones shrinks as if by its rate: coupled; zeros show no decay at all."""
+    coupled = probed(lambda p: torch.optim.Adam(p, lr=0.1, weight_decay=0.3))
+    apart = probed(lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.3))
+    assert [coupled[name].coupled for name in ("a", "gain", "zero")] == [True, True, False]
+    assert not any(each.coupled for each in apart.values())
+    assert apart["gain"].decay == pytest.approx(0.03)
+    assert math.isnan(apart["zero"].decay)
+
+
+def test_builds_that_differ_at_one_seed_are_refused():
+    """What is read off from a difference of builds would be that of their weights."""
+
+    def build():
+        return built(nn.Linear(N, 4))
+
+    with pytest.raises(FactoryError, match="different weights of weight"):
+        probe(build, {"weight": torch.ones(4, N)})
+
+
+def reading_of(made, widths=(8, 16, 32)):
+    """What is read of a lone parameter."""
+    every = {}
+    for width in widths:
+        model = nn.Module()
+        model.register_parameter("p", nn.Parameter(made(width)))
+        every[width] = Built(model=model, optimizer=torch.optim.SGD(model.parameters(), lr=1.0), batch=None)
+    return read(every)["p"]
+
+
+def test_initial_weights_that_are_complex_or_alone():
+    """Both parts of a complex weight count; one drawn number is no kink; one width has no power."""
+    torch.manual_seed(12)
+    assert reading_of(lambda n: torch.full((n,), 3 + 4j))["init"].values == pytest.approx((5, 5, 5))
+    alone = reading_of(lambda n: torch.randn(()))["init"]
+    assert not alone.kinked
+    assert alone.error > 0.3
+    single = reading_of(torch.ones, widths=(8,))["lr"]
+    assert (single.power, single.kinked) == (None, False)
