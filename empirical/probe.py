@@ -107,8 +107,8 @@ def _unlike(gradient: Tensor) -> Tensor:
     rows, columns = (
         torch.linalg.qr(torch.randn(n, 2, generator=generator, dtype=torch.float64))[0] for n in flat.shape
     )
-    made = (rows * torch.tensor([1.0, UNLIKE], dtype=torch.float64)) @ columns.T * gradient.double().norm()
-    return made.view(gradient.shape).to(gradient)
+    made: Tensor = (rows * torch.tensor([1.0, UNLIKE], dtype=torch.float64)) @ columns.T * gradient.double().norm()
+    return made.reshape(gradient.shape).to(gradient)
 
 
 def _flatness(moved: Tensor) -> float:

@@ -338,7 +338,7 @@ def probed(optimizer):
 
 @pytest.mark.parametrize(("optimizer", "kind"), [(Normalized, "other"), (Ready, "gradient")])
 def test_what_is_along_the_gradient_is_no_polar_factor(optimizer, kind):
-    """A normalized step of a matrix is neither sign nor polar; state that an optimizer has made ready is no obstacle."""
+    """A normalized step is neither sign nor polar; state that an optimizer has made ready is no obstacle."""
     found = probed(optimizer)
     assert (found["a"].kind, found["zero"].kind) == (kind, kind)
 
