@@ -14,9 +14,9 @@
 11. ``grow``        the one loop: members by doubling until every interval is narrow
 12. ``sweep``       ``measure``: one recipe along one axis, first-order or real steps
 
-13. ``replay``      what a step did at every use of every parameter of any torch model; ``factory`` a user's
-                    own model, stepped by its own optimizer, as a subject; ``probe`` its
-                    optimizer as a black box; ``reading`` what it says of itself
+13. ``replay``      what a step did at every use (``uses``) of every parameter of any torch model, from what torch
+                    dispatches (``dispatched``); ``factory`` a user's own model, stepped by its own optimizer, as a
+                    subject; ``probe`` its optimizer as a black box; ``reading`` what it says of itself
 
 Nothing is imported here. Of the derivations this folder reads ``recipe`` alone: an instrument that can
 read the answer can be bent to it.

@@ -34,8 +34,9 @@ from torch.utils._pytree import tree_leaves
 
 from powercount.derivations.recipe import PowercountError
 from powercount.empirical.design import Design
-from powercount.empirical.replay import Fans, replay
+from powercount.empirical.replay import replay
 from powercount.empirical.subject import Squares
+from powercount.empirical.uses import Fans
 
 Kind = Literal["own", "act", "out"]
 LIKE = 1e-6  # two passes at the same weights differ by this much of the loss at most: sums in another order

@@ -79,9 +79,8 @@ def probe(made: Callable[[], Built], gradients: Mapping[str, Tensor]) -> dict[st
         steep = {}
     for name, gradient in gradients.items():
         weight, idle = weights[name], still[name]
-        # Twice the weights, twice the decay; a cosine alone does not tell where all weights are of one size, as gains.
-        twice = (stiller[name] - 2 * idle).norm() <= SURE * idle.norm()
-        coupled = bool(idle.any()) and (_cosine(idle, weight) > -1 + SURE or not bool(twice))
+        # Of twice the weights twice the decay, unless an optimizer has made a step of it.
+        coupled = bool((stiller[name] - 2 * idle).norm() > SURE * idle.norm())
         # A decay that is coupled cannot be taken apart from the step: what is read then holds for both together.
         rest = torch.zeros_like(idle) if coupled else idle
         moved, slightly = full[name] - rest, less[name] - rest

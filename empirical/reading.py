@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from powercount.empirical.factory import Built
-from powercount.empirical.replay import rms
+from powercount.empirical.uses import rms
 
 OPTIONS: Final = ("lr", "weight_decay", "eps", "momentum", "betas")
 INIT: Final = "init"

@@ -23,14 +23,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten, tree_leaves, tree_map
+from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
+
+from powercount.empirical.dispatched import entries_of, first_tensor, name_of, sharing, written
+from powercount.empirical.uses import Fans, Followed, Use
 
 aten: Final = torch.ops.aten
 # What only rearranges its first argument, by the operation's name.
@@ -46,81 +49,12 @@ SUMS: Final = frozenset(("add", "sub"))
 JOINS: Final = frozenset(("cat", "stack"))
 
 
-Fans = tuple[int | None, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
-    """One parameter at one operation; ``own`` and ``act`` are root mean squares over all entries of its output.
-
-    ``operation`` is torch's name, ``place`` its number in the forward pass, ``part`` which part of a split. ``fans``
-    are how many entries of what it meets one entry of its output sums over, None where it acts entry by entry (a bias,
-    a gain), and how many entries it makes: the in and out of a matrix. Of no entries at all, both sizes are nan.
-    """
-
-    parameter: str
-    operation: str
-    place: int
-    part: int
-    own: float
-    act: float
-    fans: Fans
-
-
 @dataclass(slots=True)
 class Pair:
     """A tensor made from parameters alone: its value at theta_0, and with each of them at theta_1."""
 
     before: Tensor
     after: dict[str, Tensor]
-
-
-@dataclass(slots=True)
-class Followed:
-    """The output of a use, as far as it has been followed: what each parameter changed of it.
-
-    ``cut`` says which splits it came through: two whole forms of one output are one use.
-    """
-
-    operation: str
-    place: int
-    changes: dict[str, Tensor]
-    act: Tensor
-    fans: dict[str, Fans]
-    parts: list[Followed] = field(default_factory=list)
-    cut: tuple[str, ...] = ()
-
-    def uses(self) -> Iterable[Use]:
-        """One a parameter, or those of the parts."""
-        found: dict[tuple[Any, ...], tuple[Followed, dict[str, float]]] = {}
-        for leaf in self.leaves():
-            sizes = {name: rms(change) for name, change in leaf.changes.items()}
-            seen = leaf.act[~leaf.act.isinf()]  # a mask of -inf is not the size of anything
-            found.setdefault((leaf.cut, rms(seen), *sizes.values()), (leaf, sizes))
-        for part, ((_, size, *_), (leaf, sizes)) in enumerate(found.items()):
-            for name, own in sizes.items():
-                yield Use(
-                    parameter=name,
-                    operation=self.operation,
-                    place=self.place,
-                    part=part,
-                    own=own,
-                    act=size,
-                    fans=leaf.fans[name],
-                )
-
-    def leaves(self) -> Iterable[Followed]:
-        """The last forms of it."""
-        if not self.parts:
-            yield self
-        for part in self.parts:
-            yield from part.leaves()
-
-
-def rms(of: Tensor) -> float:
-    """The root mean square of the sizes of its entries, in float64; nan of nothing."""
-    sizes = of.detach().abs() if of.is_complex() else of.detach()
-    return float(sizes.double().square().mean().sqrt()) if of.numel() else float("nan")
 
 
 def wide(value: Tensor) -> Tensor:
@@ -456,37 +390,3 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _is_number(self, factor: Any) -> bool:
         return not isinstance(factor, Tensor) or (factor.numel() == 1 and factor in self.constant)
-
-
-def sharing(tensor: Tensor, marks: Iterable[Tensor]) -> list[Tensor]:
-    """Those of the marked tensors that share a tensor's memory."""
-    memory = tensor.untyped_storage()._cdata
-    return [one for one in marks if one.layout == torch.strided and one.untyped_storage()._cdata == memory]
-
-
-def entries_of(view: Tensor) -> Tensor:
-    """For every place of a view's memory the number of its entry that lies there, or -1."""
-    at = torch.full((view.untyped_storage().nbytes() // view.element_size(),), -1)
-    at.as_strided(view.shape, view.stride(), view.storage_offset()).copy_(torch.arange(view.numel()).view(view.shape))
-    return at
-
-
-def name_of(func: Any) -> str:
-    """An operation's name without namespace, overload and mark of writing: "mm" of aten.mm.default, "add" of add_."""
-    return str(func.overloadpacket.__name__).removesuffix("_")
-
-
-def first_tensor(out: Any) -> Tensor | None:
-    """The first tensor an operation gives back."""
-    return next((each for each in tree_leaves(out) if isinstance(each, Tensor)), None)
-
-
-def written(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Tensor]:
-    """The tensors an operation writes into."""
-    found: list[Tensor] = []
-    for place, argument in enumerate(func._schema.arguments):
-        if argument.alias_info is None or not argument.alias_info.is_write:
-            continue
-        given = args[place] if place < len(args) else kwargs.get(argument.name)
-        found += [each for each in tree_flatten(given)[0] if isinstance(each, Tensor)]
-    return found

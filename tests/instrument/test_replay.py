@@ -11,7 +11,8 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from powercount.empirical.replay import replay, rms
+from powercount.empirical.replay import replay
+from powercount.empirical.uses import rms
 
 N, TOKENS, BATCH = 16, 5, 3
 RATE = 0.5

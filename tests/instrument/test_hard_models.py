@@ -13,7 +13,8 @@ from torch import nn
 from powercount.empirical.factory import Built, FactoryError, FactoryNets, step
 from powercount.empirical.probe import probe
 from powercount.empirical.reading import read
-from powercount.empirical.replay import replay, rms
+from powercount.empirical.replay import replay
+from powercount.empirical.uses import rms
 
 N, BATCH = 8, 3
 A = {"a": (N, N)}
