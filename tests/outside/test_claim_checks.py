@@ -12,7 +12,7 @@ from powercount.decide import CONFIDENCE, RIVAL, falls, grows, moves, stays
 from powercount.derivations.dynamics.covariances import Pair, at_depth, in_the_limit
 from powercount.derivations.dynamics.first_step import first_step
 from powercount.empirical.fit import Estimate
-from powercount.ledger import convergence, transfer
+from powercount.ledger import convergence, independence, transfer
 from powercount.ledger.finding import from_estimate
 from powercount.studies.study import Study
 from powercount.studies.transfer import TransferPlan, TransferRow
@@ -26,7 +26,7 @@ def with_slope(monkeypatch, power, noise=0.01):
     scatter = noise * np.random.default_rng(1).standard_normal((PLAN.seeds, 4))
 
     def row(study, setting, blocks=1):
-        values = {"optimum": power * np.log2(PLAN.depths) + scatter}
+        values = dict.fromkeys(("optimum", "speed"), power * np.log2(PLAN.depths) + scatter)
         return TransferRow(setting=setting, plan=PLAN, values=values, curves=(), cpu_seconds=0.0)
 
     monkeypatch.setattr(transfer, "transfer_row", row)
@@ -47,6 +47,51 @@ def test_c19_asks_whether_the_best_rate_moves(power, noise, outcome, monkeypatch
     with_slope(monkeypatch, power, noise)
     found = transfer.c19(QUICK)
     assert len(found) == 5
+    assert {each.outcome for each in found} == {outcome}
+
+
+@pytest.mark.parametrize(("power", "outcome"), [(0.0, "AGREES"), (-0.5, "CONTRADICTS"), (0.375, "CONTRADICTS")])
+def test_c22_asks_both_readings_to_stay(power, outcome, monkeypatch):
+    """AdamW at alpha = 1: L^0 of the rate of equal progress and of the best rate, under either loss."""
+    with_slope(monkeypatch, power)
+    found = transfer.c22(QUICK)
+    assert [each.part for each in found] == 2 * ["slope of the speed", "slope of the optimum"]
+    assert {each.outcome for each in found} == {outcome}
+
+
+@pytest.mark.parametrize(("check", "settings"), [(transfer.c19, 5), (transfer.c29, 4)], ids=["C19", "C29"])
+def test_members_are_added_until_it_is_decided(check, settings, monkeypatch):
+    """One block and two are too noisy, four are not: no more are asked for, and a quick study asks for one."""
+    plan, asked = TransferPlan(depths=(8, 16, 32, 64), seeds=8), []
+
+    def row(study, setting, blocks=1):
+        asked.append(blocks)
+        noise = 0.01 if blocks == 4 else 1.0
+        scatter = noise * np.random.default_rng(1).standard_normal((plan.seeds, 4))
+        values = dict.fromkeys(("optimum", "best"), scatter)
+        return TransferRow(setting=setting, plan=plan, values=values, curves=(), cpu_seconds=0.0)
+
+    monkeypatch.setattr(transfer, "transfer_row", row)
+    assert "UNDECIDED" not in {each.outcome for each in check(Study())}
+    assert asked == settings * [1, 2, 4]
+    asked.clear()
+    assert {each.outcome for each in check(QUICK)} == {"UNDECIDED"}
+    assert asked == settings * [1]
+
+
+@pytest.mark.parametrize(
+    ("left", "gap", "outcome"), [(0.01, 0.005, "AGREES"), (0.01, 0.04, "CONTRADICTS"), (0.06, 0.005, "UNDECIDED")]
+)
+def test_c15_vi_allows_what_is_left_of_the_loss(left, gap, outcome, monkeypatch):
+    """A gap seen beyond noise at the last step, of one at its largest of .1: nothing beside the loss that is left."""
+
+    def losses(study, run, members, reads):
+        means = np.array([1.0, 0.5, left]) + (0.0 if run.tied else 1.0) * np.array([0.0, 0.1, gap])
+        return means + 1e-5 * np.random.default_rng(run.tied).standard_normal((members, 3))
+
+    monkeypatch.setattr(independence, "members_of", losses)
+    found = independence.c15_late(QUICK)
+    assert len(found) == 2
     assert {each.outcome for each in found} == {outcome}
 
 
