@@ -174,7 +174,7 @@ class FactoryNets:
             )
         if not any(p.requires_grad for p in built.model.parameters()):
             raise FactoryError(f"the model of build({width}, {depth}) has no parameter that is trained; give one")
-        held = {id(p) for each in built.optimizers for group in _groups(each) for p in group["params"]}
+        held = {id(p) for each in built.optimizers for group in groups_of(each) for p in group["params"]}
         lost = [name for name, p in built.model.named_parameters() if p.requires_grad and held and id(p) not in held]
         if lost:
             raise FactoryError(
@@ -322,7 +322,7 @@ def placed(error: Exception) -> str:
     return f"{type(error).__name__}: {text}{where}"
 
 
-def _groups(optimizer: Any) -> list[dict[str, Any]]:
+def groups_of(optimizer: Any) -> list[dict[str, Any]]:
     """The groups of an optimizer of torch's kind; none of any other."""
     groups: list[dict[str, Any]] = getattr(optimizer, "param_groups", [])
     return groups

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from powercount.empirical.factory import Built
+from powercount.empirical.factory import Built, groups_of
 from powercount.empirical.uses import rms
 
 OPTIONS: Final = ("lr", "weight_decay", "eps", "momentum", "betas")
@@ -76,8 +76,7 @@ def options_of(built: Built) -> dict[str, dict[str, tuple[float, float]]]:
         varied = len(entries) == 1 or bool((entries != entries[:1]).any())
         found[name] = {INIT: (size, (2 * len(entries)) ** -0.5 if varied else 0.0)}
     for optimizer in built.optimizers:
-        groups: Sequence[Mapping[str, Any]] = getattr(optimizer, "param_groups", ())
-        for group in groups:
+        for group in groups_of(optimizer):
             for parameter in group.get("params", ()):
                 if id(parameter) in names:
                     found[names[id(parameter)]] |= numbers_of(group)

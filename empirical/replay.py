@@ -121,7 +121,7 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
         of_data = any(each not in self.pairs and each not in self.constant for each in tensors)
         random = torch.Tag.nondeterministic_seeded in func.tags
         if not paired:
-            followed = self._followed(func, args, kwargs)
+            followed, rest = self._followed(func, args, kwargs)
             out = func(*args, **kwargs)
             # torch.tensor(2.0) on the way is a number; what is made of longer lists may be the batch.
             literal = name_of(func) == "lift_fresh" and tensors[0].numel() == 1
@@ -130,7 +130,7 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     self._constant(each)
             else:
                 self._forget_written(func, args, kwargs)
-                self._follow(func, args, kwargs, out, followed)
+                self._follow(func, rest, kwargs, out, followed)
             return out
         if of_data and not self._picked(func, args, kwargs, tensors):
             return self._used(func, args, kwargs, paired)
@@ -351,30 +351,30 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.alive.append(tensor)
         self.uses[tensor] = followed
 
-    def _followed(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Followed]:
-        """The uses that an operation only rearranges or multiplies by a number."""
+    def _followed(
+        self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[list[Followed], tuple[Any, ...]]:
+        """The uses that an operation only rearranges or multiplies by a number, and what it is told beside them."""
         operation = name_of(func)
         if operation == "mul" and len(args) == 2 and self._is_number(args[0]):
             args = (args[1], args[0])
+        rest = tuple(args[1:])
         if not args or not isinstance(args[0], Tensor) or args[0] not in self.uses:
-            return []
+            return [], rest
         scales = operation in FACTORS and len(args) == 2 and self._is_number(args[1]) and "rounding_mode" not in kwargs
-        found: list[Followed] = self.uses[args[0]] if operation in MOVES or operation == "neg" or scales else []
-        return found
+        return (self.uses[args[0]] if operation in MOVES or operation == "neg" or scales else []), rest
 
     def _follow(
-        self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], out: Any, followed: Sequence[Followed]
+        self, func: Any, rest: tuple[Any, ...], kwargs: Mapping[str, Any], out: Any, followed: Sequence[Followed]
     ) -> None:
         """Apply to what a use changed what has been done to its output next."""
         if not followed:
             return
-        operation, rest = name_of(func), tuple(args[1:])
-        if operation == "mul" and self._is_number(args[0]):
-            rest = (args[0],)
+        operation = name_of(func)
         kwargs = {name: value for name, value in kwargs.items() if name != "dtype"}
         if operation == "_to_copy":
             kwargs, func, rest = {}, aten.clone.default, ()
-        into = bool(written(func, args, kwargs))
+        into = bool(written(func, (followed[0].act, *rest), kwargs))
         parts: list[list[Followed]] = [[] for _ in tree_leaves(out)]
         for at in followed:
             changed = {
